@@ -1,0 +1,4 @@
+@NullMarked
+package dev.layercake.bench;
+
+import org.jspecify.annotations.NullMarked;

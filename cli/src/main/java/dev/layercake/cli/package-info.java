@@ -1,0 +1,4 @@
+@NullMarked
+package dev.layercake.cli;
+
+import org.jspecify.annotations.NullMarked;

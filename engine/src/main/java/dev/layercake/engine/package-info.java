@@ -1,0 +1,4 @@
+@NullMarked
+package dev.layercake.engine;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,118 @@
+package dev.layercake.kernels;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The arithmetic of a transformer. Stateless: threads and scratch memory come with the {@link Workers} that each call is
+ * given, and a call returns when its result is complete. {@code ScalarKernels} is the specification: the others agree
+ * with it up to the order of float additions.
+ *
+ * <p>Activations are float32, row-major, one row per token. Shapes are checked at entry ({@link
+ * IllegalArgumentException}); overlapping inputs and outputs are allowed only where said.
+ */
+public interface Kernels {
+    /** Short name: "scalar", "simd". */
+    String name();
+
+    /**
+     * {@code out[t][r] = sum over c of weights[r][c] * x[t][c]}: a linear layer.
+     *
+     * @param weights [outputs x inputs], any dtype
+     * @param x [tokens x inputs] float32
+     * @param out [tokens x outputs] float32
+     */
+    void matmul(Tensor weights, Tensor x, Tensor out, Workers workers);
+
+    /** Widens row {@code row} of a tensor of any dtype into {@code out} (float32, one row). */
+    void dequantize(Tensor source, long row, Tensor out);
+
+    /** Converts float32 rows to {@code target}'s dtype (F32, F16, BF16, Q8_0, Q4_0), rounding to nearest. */
+    void quantize(Tensor source, Tensor target, Workers workers);
+
+    /**
+     * Root-mean-square norm of each row: {@code out = x / sqrt(mean(x^2) + epsilon) * weight}. In place is allowed.
+     *
+     * @param weight float32, one row of as many columns as {@code x}
+     */
+    void rmsNorm(Tensor x, Tensor weight, float epsilon, Tensor out, Workers workers);
+
+    /**
+     * Rotary position embedding, in place. The first {@code 2 * cos.columns()} elements of each head are rotated, the
+     * rest stays. With {@code interleaved} pair i is (x[2i], x[2i+1]) (GGUF's Llama layout), otherwise (x[i], x[i + pairs])
+     * (Hugging Face's layout).
+     *
+     * @param x [tokens x heads * headDim]
+     * @param cos [tokens x pairs], {@code sin} likewise
+     */
+    void rope(Tensor x, int headDim, Tensor cos, Tensor sin, boolean interleaved, Workers workers);
+
+    /** {@code gate = silu(gate) * up}, elementwise, in place. */
+    void siluGate(Tensor gate, Tensor up, Workers workers);
+
+    /** {@code gate = gelu(gate) * up} with the tanh approximation of gelu, elementwise, in place. */
+    void geluGate(Tensor gate, Tensor up, Workers workers);
+
+    /** {@code target += factor * addend}, elementwise. An addend of one row is added to every row (a bias). */
+    void addScaled(Tensor target, Tensor addend, float factor, Workers workers);
+
+    /** {@code x *= factor}, elementwise. */
+    void scale(Tensor x, float factor, Workers workers);
+
+    /** {@code x = cap * tanh(x / cap)}, elementwise. */
+    void softcap(Tensor x, float cap, Workers workers);
+
+    /**
+     * Writes keys and values into slots {@code [firstSlot, firstSlot + tokens)} of every KV head, converted to the rows'
+     * dtypes. The slots must already be in use ({@link KvRows#append}).
+     *
+     * @param keys [tokens x kvHeads * headDim]; {@code values} likewise
+     */
+    void store(KvRows[] rows, int firstSlot, Tensor keys, Tensor values, Workers workers);
+
+    /**
+     * Causal attention of consecutive tokens, the prefill's: query t has position {@code firstPosition + t} and sees
+     * every slot whose position is not greater (and inside the sliding window). Streams over the slots (online softmax,
+     * FlashAttention); never a tokens x slots matrix.
+     *
+     * @param rows one per KV head, positions ascending along the slots
+     * @param queries [tokens x queryHeads * headDim], rotary embedding applied
+     * @param out as {@code queries}; a query that sees no slot gets zeros
+     */
+    void attend(AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers);
+
+    /**
+     * Attention of one token over all slots, the decode's; each key and value row is read once for the whole group.
+     *
+     * @param rows one per KV head, slots in any order, lengths may differ
+     * @param query [1 x queryHeads * headDim]
+     * @param position of the query; with a sliding window older slots get probability 0
+     * @param out as {@code query}
+     * @param probabilities if given, [queryHeads x at least the longest length]: row h receives the softmax attention on
+     *     slots {@code [0, length)} of its KV head
+     */
+    void attendOne(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor query,
+            int position,
+            Tensor out,
+            @Nullable Tensor probabilities,
+            Workers workers);
+
+    /**
+     * Statistics of the window's attention; see {@link WindowStatistics}. Works head by head, so that memory stays
+     * proportional to window x slots of one head per worker.
+     *
+     * @param rows one per KV head, positions ascending, holding candidates and window
+     * @param windowQueries [queries x queryHeads * headDim] of the last consecutive tokens, rotary embedding applied
+     * @param firstPosition position of the first of them; the causal mask and the sliding window hold
+     * @param statistics says how many slots to judge per KV head, and receives the result
+     */
+    void windowStatistics(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor windowQueries,
+            int firstPosition,
+            WindowStatistics statistics,
+            Workers workers);
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.layercake.kv;
+
+import org.jspecify.annotations.NullMarked;

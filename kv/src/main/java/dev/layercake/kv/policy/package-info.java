@@ -1,0 +1,4 @@
+@NullMarked
+package dev.layercake.kv.policy;
+
+import org.jspecify.annotations.NullMarked;

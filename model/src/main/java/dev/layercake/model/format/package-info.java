@@ -1,0 +1,4 @@
+@NullMarked
+package dev.layercake.model.format;
+
+import org.jspecify.annotations.NullMarked;

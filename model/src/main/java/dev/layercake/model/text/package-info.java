@@ -1,0 +1,4 @@
+@NullMarked
+package dev.layercake.model.text;
+
+import org.jspecify.annotations.NullMarked;
