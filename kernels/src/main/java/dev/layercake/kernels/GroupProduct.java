@@ -18,11 +18,11 @@ final class GroupProduct {
     static final int KEYS = 4;
     static final int QUERIES = Lanes.COUNT / KEYS;
     /** Bytes of the scores of four keys. */
-    static final int TILE_BYTES = Lanes.BYTES;
+    static final long TILE_BYTES = Lanes.BYTES;
 
     private static final boolean MANY_REGISTERS = Lanes.COUNT == 16;
-    private static final int QUERY_BYTES = KEYS * Float.BYTES;
-    private static final int ROW_BYTES = QUERIES * Lanes.BYTES;
+    private static final long QUERY_BYTES = (long) KEYS * Float.BYTES;
+    private static final long ROW_BYTES = QUERIES * Lanes.BYTES;
 
     private static final VectorMask<Float> UPPER_8 = Lanes.upper(8);
     private static final VectorMask<Float> UPPER_4 = Lanes.upper(4);
@@ -105,7 +105,8 @@ final class GroupProduct {
         int pair = 0;
         if (MANY_REGISTERS) {
             for (; pair + 2 <= pairs; pair += 2) {
-                weigh2Bfloat16(values + pair * Lanes.BYTES, stride, count, weights, factors, out + 2 * pair * ROW_BYTES);
+                weigh2Bfloat16(
+                        values + pair * Lanes.BYTES, stride, count, weights, factors, out + 2L * pair * ROW_BYTES);
             }
         }
         for (; pair < pairs; pair++) {
@@ -116,9 +117,15 @@ final class GroupProduct {
                         count,
                         weights + query * QUERY_BYTES,
                         factors + query * QUERY_BYTES,
-                        out + 2 * pair * ROW_BYTES + query * Lanes.BYTES);
+                        out + 2L * pair * ROW_BYTES + query * Lanes.BYTES);
             }
         }
+    }
+
+    /** In each lane the maximum over the four keys of its query. */
+    static FloatVector largestOfKeys(FloatVector scores) {
+        FloatVector most = scores.max(scores.rearrange(EXCHANGE_1));
+        return most.max(most.rearrange(EXCHANGE_2));
     }
 
     private static void scoreTile(long k0, long k1, long k2, long k3, int vectors, long queries, long target) {
@@ -145,12 +152,12 @@ final class GroupProduct {
             FloatVector key1 = Lanes.load(k1 + offset);
             FloatVector key2 = Lanes.load(k2 + offset);
             FloatVector key3 = Lanes.load(k3 + offset);
-            FloatVector q0 = Lanes.load(query + 0 * Lanes.BYTES);
+            FloatVector q0 = Lanes.load(query);
             s0 = key0.fma(q0, s0);
             s1 = key1.fma(q0, s1);
             s2 = key2.fma(q0, s2);
             s3 = key3.fma(q0, s3);
-            FloatVector q1 = Lanes.load(query + 1 * Lanes.BYTES);
+            FloatVector q1 = Lanes.load(query + Lanes.BYTES);
             s4 = key0.fma(q1, s4);
             s5 = key1.fma(q1, s5);
             s6 = key2.fma(q1, s6);
@@ -212,12 +219,12 @@ final class GroupProduct {
             FloatVector evens1 = Lanes.evens(pair1);
             FloatVector evens2 = Lanes.evens(pair2);
             FloatVector evens3 = Lanes.evens(pair3);
-            FloatVector evensQuery0 = Lanes.load(query + 0 * Lanes.BYTES);
+            FloatVector evensQuery0 = Lanes.load(query);
             s0 = evens0.fma(evensQuery0, s0);
             s1 = evens1.fma(evensQuery0, s1);
             s2 = evens2.fma(evensQuery0, s2);
             s3 = evens3.fma(evensQuery0, s3);
-            FloatVector evensQuery1 = Lanes.load(query + 1 * Lanes.BYTES);
+            FloatVector evensQuery1 = Lanes.load(query + Lanes.BYTES);
             s4 = evens0.fma(evensQuery1, s4);
             s5 = evens1.fma(evensQuery1, s5);
             s6 = evens2.fma(evensQuery1, s6);
@@ -340,15 +347,15 @@ final class GroupProduct {
     }
 
     private static void weigh4(long values, long stride, int count, long weights, long factors, long out) {
-        FloatVector factor0 = Lanes.broadcast(factors + 0 * QUERY_BYTES);
-        FloatVector factor1 = Lanes.broadcast(factors + 1 * QUERY_BYTES);
+        FloatVector factor0 = Lanes.broadcast(factors);
+        FloatVector factor1 = Lanes.broadcast(factors + QUERY_BYTES);
         FloatVector factor2 = Lanes.broadcast(factors + 2 * QUERY_BYTES);
         FloatVector factor3 = Lanes.broadcast(factors + 3 * QUERY_BYTES);
-        FloatVector s00 = Lanes.load(out + 0 * Lanes.BYTES).mul(factor0);
+        FloatVector s00 = Lanes.load(out).mul(factor0);
         FloatVector s01 = Lanes.load(out + 4 * Lanes.BYTES).mul(factor0);
         FloatVector s02 = Lanes.load(out + 8 * Lanes.BYTES).mul(factor0);
         FloatVector s03 = Lanes.load(out + 12 * Lanes.BYTES).mul(factor0);
-        FloatVector s10 = Lanes.load(out + 1 * Lanes.BYTES).mul(factor1);
+        FloatVector s10 = Lanes.load(out + Lanes.BYTES).mul(factor1);
         FloatVector s11 = Lanes.load(out + 5 * Lanes.BYTES).mul(factor1);
         FloatVector s12 = Lanes.load(out + 9 * Lanes.BYTES).mul(factor1);
         FloatVector s13 = Lanes.load(out + 13 * Lanes.BYTES).mul(factor1);
@@ -363,16 +370,16 @@ final class GroupProduct {
         for (int key = 0; key < count; key++) {
             long value = values + key * stride;
             long weight = weights + (long) (key / KEYS) * TILE_BYTES + (long) (key % KEYS) * Float.BYTES;
-            FloatVector v0 = Lanes.load(value + 0 * Lanes.BYTES);
-            FloatVector v1 = Lanes.load(value + 1 * Lanes.BYTES);
+            FloatVector v0 = Lanes.load(value);
+            FloatVector v1 = Lanes.load(value + Lanes.BYTES);
             FloatVector v2 = Lanes.load(value + 2 * Lanes.BYTES);
             FloatVector v3 = Lanes.load(value + 3 * Lanes.BYTES);
-            FloatVector w0 = Lanes.broadcast(weight + 0 * QUERY_BYTES);
+            FloatVector w0 = Lanes.broadcast(weight);
             s00 = v0.fma(w0, s00);
             s01 = v1.fma(w0, s01);
             s02 = v2.fma(w0, s02);
             s03 = v3.fma(w0, s03);
-            FloatVector w1 = Lanes.broadcast(weight + 1 * QUERY_BYTES);
+            FloatVector w1 = Lanes.broadcast(weight + QUERY_BYTES);
             s10 = v0.fma(w1, s10);
             s11 = v1.fma(w1, s11);
             s12 = v2.fma(w1, s12);
@@ -388,11 +395,11 @@ final class GroupProduct {
             s32 = v2.fma(w3, s32);
             s33 = v3.fma(w3, s33);
         }
-        Lanes.store(s00, out + 0 * Lanes.BYTES);
+        Lanes.store(s00, out);
         Lanes.store(s01, out + 4 * Lanes.BYTES);
         Lanes.store(s02, out + 8 * Lanes.BYTES);
         Lanes.store(s03, out + 12 * Lanes.BYTES);
-        Lanes.store(s10, out + 1 * Lanes.BYTES);
+        Lanes.store(s10, out + Lanes.BYTES);
         Lanes.store(s11, out + 5 * Lanes.BYTES);
         Lanes.store(s12, out + 9 * Lanes.BYTES);
         Lanes.store(s13, out + 13 * Lanes.BYTES);
@@ -407,15 +414,15 @@ final class GroupProduct {
     }
 
     private static void weigh2Bfloat16(long values, long stride, int count, long weights, long factors, long out) {
-        FloatVector factor0 = Lanes.broadcast(factors + 0 * QUERY_BYTES);
-        FloatVector factor1 = Lanes.broadcast(factors + 1 * QUERY_BYTES);
+        FloatVector factor0 = Lanes.broadcast(factors);
+        FloatVector factor1 = Lanes.broadcast(factors + QUERY_BYTES);
         FloatVector factor2 = Lanes.broadcast(factors + 2 * QUERY_BYTES);
         FloatVector factor3 = Lanes.broadcast(factors + 3 * QUERY_BYTES);
-        FloatVector s00 = Lanes.load(out + 0 * Lanes.BYTES).mul(factor0);
+        FloatVector s00 = Lanes.load(out).mul(factor0);
         FloatVector s01 = Lanes.load(out + 4 * Lanes.BYTES).mul(factor0);
         FloatVector s02 = Lanes.load(out + 8 * Lanes.BYTES).mul(factor0);
         FloatVector s03 = Lanes.load(out + 12 * Lanes.BYTES).mul(factor0);
-        FloatVector s10 = Lanes.load(out + 1 * Lanes.BYTES).mul(factor1);
+        FloatVector s10 = Lanes.load(out + Lanes.BYTES).mul(factor1);
         FloatVector s11 = Lanes.load(out + 5 * Lanes.BYTES).mul(factor1);
         FloatVector s12 = Lanes.load(out + 9 * Lanes.BYTES).mul(factor1);
         FloatVector s13 = Lanes.load(out + 13 * Lanes.BYTES).mul(factor1);
@@ -430,18 +437,18 @@ final class GroupProduct {
         for (int key = 0; key < count; key++) {
             long value = values + key * stride;
             long weight = weights + (long) (key / KEYS) * TILE_BYTES + (long) (key % KEYS) * Float.BYTES;
-            IntVector pair0 = Lanes.loadInts(value + 0 * Lanes.BYTES);
-            IntVector pair1 = Lanes.loadInts(value + 1 * Lanes.BYTES);
+            IntVector pair0 = Lanes.loadInts(value);
+            IntVector pair1 = Lanes.loadInts(value + Lanes.BYTES);
             FloatVector v0 = Lanes.evens(pair0);
             FloatVector v1 = Lanes.odds(pair0);
             FloatVector v2 = Lanes.evens(pair1);
             FloatVector v3 = Lanes.odds(pair1);
-            FloatVector w0 = Lanes.broadcast(weight + 0 * QUERY_BYTES);
+            FloatVector w0 = Lanes.broadcast(weight);
             s00 = v0.fma(w0, s00);
             s01 = v1.fma(w0, s01);
             s02 = v2.fma(w0, s02);
             s03 = v3.fma(w0, s03);
-            FloatVector w1 = Lanes.broadcast(weight + 1 * QUERY_BYTES);
+            FloatVector w1 = Lanes.broadcast(weight + QUERY_BYTES);
             s10 = v0.fma(w1, s10);
             s11 = v1.fma(w1, s11);
             s12 = v2.fma(w1, s12);
@@ -457,11 +464,11 @@ final class GroupProduct {
             s32 = v2.fma(w3, s32);
             s33 = v3.fma(w3, s33);
         }
-        Lanes.store(s00, out + 0 * Lanes.BYTES);
+        Lanes.store(s00, out);
         Lanes.store(s01, out + 4 * Lanes.BYTES);
         Lanes.store(s02, out + 8 * Lanes.BYTES);
         Lanes.store(s03, out + 12 * Lanes.BYTES);
-        Lanes.store(s10, out + 1 * Lanes.BYTES);
+        Lanes.store(s10, out + Lanes.BYTES);
         Lanes.store(s11, out + 5 * Lanes.BYTES);
         Lanes.store(s12, out + 9 * Lanes.BYTES);
         Lanes.store(s13, out + 13 * Lanes.BYTES);

@@ -16,16 +16,15 @@ final class Lanes {
     static final VectorSpecies<Float> FLOATS = species(Integer.getInteger("layercake.kernels.bits", 0));
     static final VectorSpecies<Integer> INTS = FLOATS.withLanes(int.class);
     static final int COUNT = FLOATS.length();
-    static final int BYTES = COUNT * Float.BYTES;
+    static final long BYTES = (long) COUNT * Float.BYTES;
 
-    private static final float LOG2_E = 1.44269504f;
+    private static final float LOG2_E = 1.442695f;
     // ln 2 in two parts: the high one has so few bits that its product with an exponent is exact.
-    private static final float LN_2_HIGH = 0.693359375f;
-    private static final float LN_2_LOW = -2.12194440e-4f;
+    private static final float LN_2_HIGH = 355f / 512;
+    private static final float LN_2_LOW = -2.1219444e-4f;
     private static final float ROUNDING = 12582912f;
     private static final float LEAST_EXPONENT = -87f;
 
-    private static final int ONE_BITS = 0x3F800000;
     private static final int MANTISSA = 0x007FFFFF;
     /** Bits of sqrt(1/2): mantissas are brought into [sqrt(1/2), sqrt(2)), where the series of the logarithm is short. */
     private static final int ROOT_HALF_BITS = 0x3F3504F3;
@@ -44,6 +43,14 @@ final class Lanes {
 
     static FloatVector load(long address) {
         return FloatVector.fromMemorySegment(FLOATS, Memory.ALL, address, ByteOrder.LITTLE_ENDIAN);
+    }
+
+    static FloatVector load(long address, VectorMask<Float> mask) {
+        return FloatVector.fromMemorySegment(FLOATS, Memory.ALL, address, ByteOrder.LITTLE_ENDIAN, mask);
+    }
+
+    static void store(FloatVector vector, long address, VectorMask<Float> mask) {
+        vector.intoMemorySegment(Memory.ALL, address, ByteOrder.LITTLE_ENDIAN, mask);
     }
 
     static IntVector loadInts(long address) {
@@ -88,10 +95,10 @@ final class Lanes {
         FloatVector whole = shifted.sub(rounding);
         FloatVector r = whole.fma(broadcast(-LN_2_HIGH), clamped);
         r = whole.fma(broadcast(-LN_2_LOW), r);
-        FloatVector p = r.fma(broadcast(0.0013814466074109077f), broadcast(0.008368780836462975f));
-        p = p.fma(r, broadcast(0.04166839271783829f));
-        p = p.fma(r, broadcast(0.1666651964187622f));
-        p = p.fma(r, broadcast(0.4999999403953552f));
+        FloatVector p = r.fma(broadcast(0.0013814466f), broadcast(0.008368781f));
+        p = p.fma(r, broadcast(0.041668393f));
+        p = p.fma(r, broadcast(0.1666652f));
+        p = p.fma(r, broadcast(0.49999994f));
         p = p.fma(r, broadcast(1f));
         p = p.fma(r, broadcast(1f));
         // The low bits of the shifted number are the integer; into the exponent with them.
@@ -108,14 +115,17 @@ final class Lanes {
         IntVector bits = x.reinterpretAsInts();
         IntVector shifted = bits.sub(ROOT_HALF_BITS);
         FloatVector k = (FloatVector) shifted.lanewise(VectorOperators.ASHR, 23).convert(VectorOperators.I2F, 0);
-        FloatVector m = shifted.lanewise(VectorOperators.AND, MANTISSA).add(ROOT_HALF_BITS).reinterpretAsFloats();
+        FloatVector m = shifted.lanewise(VectorOperators.AND, MANTISSA)
+                .add(ROOT_HALF_BITS)
+                .reinterpretAsFloats();
         FloatVector f = m.sub(1f);
         FloatVector s = f.div(f.add(2f));
         FloatVector z = s.mul(s);
         FloatVector p = z.fma(broadcast(2f / 9), broadcast(2f / 7));
         p = p.fma(z, broadcast(2f / 5));
         p = p.fma(z, broadcast(2f / 3));
-        // ln m = 2 s + s z p, and 2 s = f - s f exactly enough to keep the leading term free of the division's rounding.
+        // ln m = 2 s + s z p, and 2 s = f - s f exactly enough to keep the leading term free of the division's
+        // rounding.
         FloatVector logMantissa = f.sub(s.mul(f.sub(z.mul(p))));
         return k.fma(broadcast(LN_2_HIGH), k.fma(broadcast(LN_2_LOW), logMantissa));
     }
@@ -124,10 +134,10 @@ final class Lanes {
     static FloatVector softcap(FloatVector x, float cap) {
         FloatVector y = x.mul(1f / cap);
         FloatVector z = y.mul(y);
-        FloatVector p = z.fma(broadcast(-0.005603911355137825f), broadcast(0.020551716908812523f));
-        p = p.fma(z, broadcast(-0.05371410772204399f));
-        p = p.fma(z, broadcast(0.13331152498722076f));
-        p = p.fma(z, broadcast(-0.33333271741867065f));
+        FloatVector p = z.fma(broadcast(-0.0056039114f), broadcast(0.020551717f));
+        p = p.fma(z, broadcast(-0.053714108f));
+        p = p.fma(z, broadcast(0.13331152f));
+        p = p.fma(z, broadcast(-0.33333272f));
         FloatVector small = p.mul(z).fma(y, y);
         FloatVector size = y.abs();
         FloatVector e = exp(size.mul(-2f));

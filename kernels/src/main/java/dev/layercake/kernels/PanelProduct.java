@@ -10,7 +10,7 @@ import jdk.incubator.vector.FloatVector;
  */
 final class PanelProduct {
     static final int LANES = 2 * Lanes.COUNT;
-    static final int ROW_BYTES = LANES * Float.BYTES;
+    static final long ROW_BYTES = (long) LANES * Float.BYTES;
     /** Rows of keys, and elements of values, come in multiples of this. */
     static final int TILE = 8;
 
@@ -105,10 +105,10 @@ final class PanelProduct {
             a7 = k7.fma(left, a7);
             b7 = k7.fma(right, b7);
         }
-        Lanes.store(a0, scores + 0 * ROW_BYTES);
-        Lanes.store(b0, scores + 0 * ROW_BYTES + Lanes.BYTES);
-        Lanes.store(a1, scores + 1 * ROW_BYTES);
-        Lanes.store(b1, scores + 1 * ROW_BYTES + Lanes.BYTES);
+        Lanes.store(a0, scores);
+        Lanes.store(b0, scores + Lanes.BYTES);
+        Lanes.store(a1, scores + ROW_BYTES);
+        Lanes.store(b1, scores + ROW_BYTES + Lanes.BYTES);
         Lanes.store(a2, scores + 2 * ROW_BYTES);
         Lanes.store(b2, scores + 2 * ROW_BYTES + Lanes.BYTES);
         Lanes.store(a3, scores + 3 * ROW_BYTES);
@@ -152,10 +152,10 @@ final class PanelProduct {
             a3 = k3.fma(left, a3);
             b3 = k3.fma(right, b3);
         }
-        Lanes.store(a0, scores + 0 * ROW_BYTES);
-        Lanes.store(b0, scores + 0 * ROW_BYTES + Lanes.BYTES);
-        Lanes.store(a1, scores + 1 * ROW_BYTES);
-        Lanes.store(b1, scores + 1 * ROW_BYTES + Lanes.BYTES);
+        Lanes.store(a0, scores);
+        Lanes.store(b0, scores + Lanes.BYTES);
+        Lanes.store(a1, scores + ROW_BYTES);
+        Lanes.store(b1, scores + ROW_BYTES + Lanes.BYTES);
         Lanes.store(a2, scores + 2 * ROW_BYTES);
         Lanes.store(b2, scores + 2 * ROW_BYTES + Lanes.BYTES);
         Lanes.store(a3, scores + 3 * ROW_BYTES);
@@ -165,10 +165,10 @@ final class PanelProduct {
     private static void weigh8(long values, long valueStride, int keys, long weights, long factors, long out) {
         FloatVector leftFactor = Lanes.load(factors);
         FloatVector rightFactor = Lanes.load(factors + Lanes.BYTES);
-        FloatVector a0 = Lanes.load(out + 0 * ROW_BYTES).mul(leftFactor);
-        FloatVector b0 = Lanes.load(out + 0 * ROW_BYTES + Lanes.BYTES).mul(rightFactor);
-        FloatVector a1 = Lanes.load(out + 1 * ROW_BYTES).mul(leftFactor);
-        FloatVector b1 = Lanes.load(out + 1 * ROW_BYTES + Lanes.BYTES).mul(rightFactor);
+        FloatVector a0 = Lanes.load(out).mul(leftFactor);
+        FloatVector b0 = Lanes.load(out + Lanes.BYTES).mul(rightFactor);
+        FloatVector a1 = Lanes.load(out + ROW_BYTES).mul(leftFactor);
+        FloatVector b1 = Lanes.load(out + ROW_BYTES + Lanes.BYTES).mul(rightFactor);
         FloatVector a2 = Lanes.load(out + 2 * ROW_BYTES).mul(leftFactor);
         FloatVector b2 = Lanes.load(out + 2 * ROW_BYTES + Lanes.BYTES).mul(rightFactor);
         FloatVector a3 = Lanes.load(out + 3 * ROW_BYTES).mul(leftFactor);
@@ -210,10 +210,10 @@ final class PanelProduct {
             a7 = v7.fma(left, a7);
             b7 = v7.fma(right, b7);
         }
-        Lanes.store(a0, out + 0 * ROW_BYTES);
-        Lanes.store(b0, out + 0 * ROW_BYTES + Lanes.BYTES);
-        Lanes.store(a1, out + 1 * ROW_BYTES);
-        Lanes.store(b1, out + 1 * ROW_BYTES + Lanes.BYTES);
+        Lanes.store(a0, out);
+        Lanes.store(b0, out + Lanes.BYTES);
+        Lanes.store(a1, out + ROW_BYTES);
+        Lanes.store(b1, out + ROW_BYTES + Lanes.BYTES);
         Lanes.store(a2, out + 2 * ROW_BYTES);
         Lanes.store(b2, out + 2 * ROW_BYTES + Lanes.BYTES);
         Lanes.store(a3, out + 3 * ROW_BYTES);
@@ -231,10 +231,10 @@ final class PanelProduct {
     private static void weigh4(long values, long valueStride, int keys, long weights, long factors, long out) {
         FloatVector leftFactor = Lanes.load(factors);
         FloatVector rightFactor = Lanes.load(factors + Lanes.BYTES);
-        FloatVector a0 = Lanes.load(out + 0 * ROW_BYTES).mul(leftFactor);
-        FloatVector b0 = Lanes.load(out + 0 * ROW_BYTES + Lanes.BYTES).mul(rightFactor);
-        FloatVector a1 = Lanes.load(out + 1 * ROW_BYTES).mul(leftFactor);
-        FloatVector b1 = Lanes.load(out + 1 * ROW_BYTES + Lanes.BYTES).mul(rightFactor);
+        FloatVector a0 = Lanes.load(out).mul(leftFactor);
+        FloatVector b0 = Lanes.load(out + Lanes.BYTES).mul(rightFactor);
+        FloatVector a1 = Lanes.load(out + ROW_BYTES).mul(leftFactor);
+        FloatVector b1 = Lanes.load(out + ROW_BYTES + Lanes.BYTES).mul(rightFactor);
         FloatVector a2 = Lanes.load(out + 2 * ROW_BYTES).mul(leftFactor);
         FloatVector b2 = Lanes.load(out + 2 * ROW_BYTES + Lanes.BYTES).mul(rightFactor);
         FloatVector a3 = Lanes.load(out + 3 * ROW_BYTES).mul(leftFactor);
@@ -256,14 +256,13 @@ final class PanelProduct {
             a3 = v3.fma(left, a3);
             b3 = v3.fma(right, b3);
         }
-        Lanes.store(a0, out + 0 * ROW_BYTES);
-        Lanes.store(b0, out + 0 * ROW_BYTES + Lanes.BYTES);
-        Lanes.store(a1, out + 1 * ROW_BYTES);
-        Lanes.store(b1, out + 1 * ROW_BYTES + Lanes.BYTES);
+        Lanes.store(a0, out);
+        Lanes.store(b0, out + Lanes.BYTES);
+        Lanes.store(a1, out + ROW_BYTES);
+        Lanes.store(b1, out + ROW_BYTES + Lanes.BYTES);
         Lanes.store(a2, out + 2 * ROW_BYTES);
         Lanes.store(b2, out + 2 * ROW_BYTES + Lanes.BYTES);
         Lanes.store(a3, out + 3 * ROW_BYTES);
         Lanes.store(b3, out + 3 * ROW_BYTES + Lanes.BYTES);
     }
-
 }
