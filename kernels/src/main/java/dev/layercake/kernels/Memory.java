@@ -51,6 +51,10 @@ final class Memory {
         return ALL.get(INT, address);
     }
 
+    static void putInt32(long address, int value) {
+        ALL.set(INT, address, value);
+    }
+
     static byte int8(long address) {
         return ALL.get(ValueLayout.JAVA_BYTE, address);
     }
