@@ -68,10 +68,10 @@ class GoldenTokenizerTest {
             assertThat(pieces).as(text).isEqualTo(expectedPieces);
             String decoded = expected.path("decoded").asString();
             String readable = expected.path("decoded_skip_special").asString();
-            assertThat(tokenizer.decode(ids, false)).isEqualTo(decoded);
-            assertThat(tokenizer.decode(ids, true)).isEqualTo(readable);
-            assertThat(streamed(tokenizer, ids, false)).isEqualTo(decoded);
-            assertThat(streamed(tokenizer, ids, true)).isEqualTo(readable);
+            assertThat(tokenizer.decode(plain, false)).isEqualTo(decoded);
+            assertThat(tokenizer.decode(plain, true)).isEqualTo(readable);
+            assertThat(streamed(tokenizer, plain, false)).isEqualTo(decoded);
+            assertThat(streamed(tokenizer, plain, true)).isEqualTo(readable);
         }
     }
 
