@@ -47,6 +47,11 @@ public final class WindowStatistics {
         return mean.length;
     }
 
+    /** Query heads that share a KV head. */
+    public int group() {
+        return mean.length / candidates.length;
+    }
+
     /** Per candidate, the mean attention that a query head pays to it. */
     public float[] mean(int queryHead) {
         return mean[queryHead];

@@ -1,3 +1,4 @@
+/** Model files: reading Safetensors and GGUF through the foreign-memory API, and writing both. */
 @NullMarked
 package dev.layercake.model.format;
 

@@ -1,0 +1,142 @@
+package dev.layercake.kernels;
+
+/**
+ * The meaning of every {@link DType}: one block of it to and from float32, in plain arithmetic. Layouts are those of the
+ * GGUF format. Addresses are absolute; floats lie packed.
+ */
+final class BlockCodec {
+    /** The largest finite float16: a scale beyond it saturates. */
+    static final float LARGEST_FLOAT16 = 65504f;
+
+    private BlockCodec() {}
+
+    /** Whether {@link #encode} knows the type. */
+    static boolean encodes(DType type) {
+        return switch (type) {
+            case F32, F16, BF16, Q8_0, Q4_0 -> true;
+            default -> false;
+        };
+    }
+
+    /** Widens {@code elements}, a whole number of blocks. */
+    static void decode(DType type, long source, long target, long elements) {
+        int blockElements = type.blockElements();
+        long blocks = elements / blockElements;
+        for (long block = 0; block < blocks; block++) {
+            decodeBlock(type, source + block * type.blockBytes(), target + block * blockElements * Float.BYTES);
+        }
+    }
+
+    /** Narrows {@code elements}, a whole number of blocks, rounding to nearest. */
+    static void encode(DType type, long source, long target, long elements) {
+        int blockElements = type.blockElements();
+        long blocks = elements / blockElements;
+        for (long block = 0; block < blocks; block++) {
+            encodeBlock(type, source + block * blockElements * Float.BYTES, target + block * type.blockBytes());
+        }
+    }
+
+    private static void decodeBlock(DType type, long source, long target) {
+        switch (type) {
+            case F32 -> Memory.putFloat32(target, Memory.float32(source));
+            case F16 -> Memory.putFloat32(target, Memory.float16(source));
+            case BF16 -> Memory.putFloat32(target, Memory.bfloat16(source));
+            case Q8_0 -> decodeQ80(source, target);
+            case Q4_0 -> decode4(Memory.float16(source), -8 * Memory.float16(source), source + 2, target);
+            case Q4_1 -> decode4(Memory.float16(source), Memory.float16(source + 2), source + 4, target);
+            case Q5_0 -> decode5(Memory.float16(source), -16 * Memory.float16(source), source + 2, target);
+            case Q5_1 -> decode5(Memory.float16(source), Memory.float16(source + 2), source + 4, target);
+            case Q2_K -> SuperBlocks.decodeQ2(source, target);
+            case Q3_K -> SuperBlocks.decodeQ3(source, target);
+            case Q4_K -> SuperBlocks.decodeQ4(source, target);
+            case Q5_K -> SuperBlocks.decodeQ5(source, target);
+            case Q6_K -> SuperBlocks.decodeQ6(source, target);
+        }
+    }
+
+    private static void encodeBlock(DType type, long source, long target) {
+        switch (type) {
+            case F32 -> Memory.putFloat32(target, Memory.float32(source));
+            case F16 -> Memory.putFloat16(target, Memory.float32(source));
+            case BF16 -> Memory.putBfloat16(target, Memory.float32(source));
+            case Q8_0 -> encodeQ80(source, target);
+            case Q4_0 -> encodeQ40(source, target);
+            default -> throw new IllegalArgumentException("nothing is quantised to " + type);
+        }
+    }
+
+    /** Scale, then 32 signed bytes. */
+    private static void decodeQ80(long source, long target) {
+        float scale = Memory.float16(source);
+        for (int i = 0; i < 32; i++) {
+            put(target, i, scale * Memory.int8(source + 2 + i));
+        }
+    }
+
+    /** 16 bytes: element i in the low nibble of byte i, element i + 16 in the high one. */
+    private static void decode4(float scale, float offset, long nibbles, long target) {
+        for (int i = 0; i < 16; i++) {
+            int packed = Memory.unsigned8(nibbles + i);
+            put(target, i, scale * (packed & 15) + offset);
+            put(target, i + 16, scale * (packed >> 4) + offset);
+        }
+    }
+
+    /** As {@link #decode4}, with the fifth bit of element i in bit i of an int that comes before the nibbles. */
+    private static void decode5(float scale, float offset, long fifthBits, long target) {
+        int fifth = Memory.int32(fifthBits);
+        for (int i = 0; i < 16; i++) {
+            int packed = Memory.unsigned8(fifthBits + 4 + i);
+            put(target, i, scale * ((packed & 15) | ((fifth >>> i) & 1) << 4) + offset);
+            put(target, i + 16, scale * ((packed >> 4) | ((fifth >>> (i + 16)) & 1) << 4) + offset);
+        }
+    }
+
+    private static void encodeQ80(long source, long target) {
+        float largest = 0;
+        for (int i = 0; i < 32; i++) {
+            largest = Math.max(largest, Math.abs(at(source, i)));
+        }
+        float inverse = putScale(target, largest / 127);
+        for (int i = 0; i < 32; i++) {
+            Memory.putInt8(target + 2 + i, (byte) nearest(at(source, i) * inverse, 127));
+        }
+    }
+
+    /** The element of largest magnitude becomes -8, the one level that has no positive counterpart. */
+    private static void encodeQ40(long source, long target) {
+        float extreme = 0;
+        for (int i = 0; i < 32; i++) {
+            float value = at(source, i);
+            if (Math.abs(value) > Math.abs(extreme)) {
+                extreme = value;
+            }
+        }
+        float inverse = putScale(target, extreme / -8);
+        for (int i = 0; i < 16; i++) {
+            int low = Math.min(15, nearest(at(source, i) * inverse, 8) + 8);
+            int high = Math.min(15, nearest(at(source, i + 16) * inverse, 8) + 8);
+            Memory.putInt8(target + 2 + i, (byte) (low | high << 4));
+        }
+    }
+
+    /** Writes a scale as float16 and returns the inverse of what was written; 0 for a scale that vanishes. */
+    static float putScale(long address, float scale) {
+        Memory.putFloat16(address, Math.clamp(scale, -LARGEST_FLOAT16, LARGEST_FLOAT16));
+        float written = Memory.float16(address);
+        return written == 0 ? 0 : 1 / written;
+    }
+
+    /** The nearest integer, at most {@code limit} in magnitude. */
+    static int nearest(float value, int limit) {
+        return (int) (Math.clamp(value, -limit, limit) + (limit + 0.5f)) - limit;
+    }
+
+    private static float at(long source, int index) {
+        return Memory.float32(source + (long) index * Float.BYTES);
+    }
+
+    private static void put(long target, int index, float value) {
+        Memory.putFloat32(target + (long) index * Float.BYTES, value);
+    }
+}

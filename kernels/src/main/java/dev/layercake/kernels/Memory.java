@@ -1,0 +1,69 @@
+package dev.layercake.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * All native memory as one segment, read and written by absolute address. One constant segment keeps every access in
+ * the kernels monomorphic, so that its checks fold into the compiled loop; extents were checked when a {@link Tensor} or
+ * a page was made.
+ */
+final class Memory {
+    static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private Memory() {}
+
+    static float float32(long address) {
+        return ALL.get(FLOAT, address);
+    }
+
+    static void putFloat32(long address, float value) {
+        ALL.set(FLOAT, address, value);
+    }
+
+    static float float16(long address) {
+        return Float.float16ToFloat(ALL.get(SHORT, address));
+    }
+
+    static void putFloat16(long address, float value) {
+        ALL.set(SHORT, address, Float.floatToFloat16(value));
+    }
+
+    static float bfloat16(long address) {
+        return Float.intBitsToFloat(ALL.get(SHORT, address) << 16);
+    }
+
+    /** Rounds to nearest, ties to even; a NaN stays a NaN. */
+    static void putBfloat16(long address, float value) {
+        int bits = Float.floatToIntBits(value);
+        int rounded = Float.isNaN(value) ? bits : bits + 0x7FFF + ((bits >>> 16) & 1);
+        ALL.set(SHORT, address, (short) (rounded >>> 16));
+    }
+
+    static int int32(long address) {
+        return ALL.get(INT, address);
+    }
+
+    static void putInt32(long address, int value) {
+        ALL.set(INT, address, value);
+    }
+
+    static byte int8(long address) {
+        return ALL.get(ValueLayout.JAVA_BYTE, address);
+    }
+
+    static int unsigned8(long address) {
+        return ALL.get(ValueLayout.JAVA_BYTE, address) & 0xFF;
+    }
+
+    static void putInt8(long address, byte value) {
+        ALL.set(ValueLayout.JAVA_BYTE, address, value);
+    }
+}

@@ -1,0 +1,140 @@
+package dev.layercake.kernels;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** Attention and its statistics by the definition: one query, one head at a time, softmax with the maximum subtracted. */
+final class ScalarAttention {
+    private final AttentionShape shape;
+    private final KvRows[] rows;
+    private final long logits;
+    private final long decoded;
+
+    /** @param windowQueries how many rows of logits of one head are kept at a time */
+    ScalarAttention(AttentionShape shape, KvRows[] rows, long windowQueries, Workers workers) {
+        this.shape = shape;
+        this.rows = rows;
+        long longest = 0;
+        for (KvRows head : rows) {
+            longest = Math.max(longest, head.length());
+        }
+        long logitBytes = Math.multiplyExact(longest * Float.BYTES, windowQueries);
+        MemorySegment scratch = workers.scratch(0, logitBytes + (long) shape.headDim() * Float.BYTES);
+        this.decoded = scratch.address();
+        this.logits = decoded + (long) shape.headDim() * Float.BYTES;
+    }
+
+    void attend(Tensor queries, int firstPosition, Tensor out) {
+        for (int token = 0; token < queries.rows(); token++) {
+            for (int head = 0; head < shape.queryHeads(); head++) {
+                probabilities(queries, token, head, firstPosition + token, true, logits);
+                weighValues(head, logits, vector(out, token, head));
+            }
+        }
+    }
+
+    void attendOne(Tensor query, int position, Tensor out, @Nullable Tensor probabilities) {
+        for (int head = 0; head < shape.queryHeads(); head++) {
+            long target = probabilities == null ? logits : probabilities.rowAddress(head);
+            probabilities(query, 0, head, position, false, target);
+            weighValues(head, target, vector(out, 0, head));
+        }
+    }
+
+    void windowStatistics(Tensor windowQueries, int firstPosition, WindowStatistics statistics) {
+        int queries = (int) windowQueries.rows();
+        double entropy = 0;
+        double varianceSum = 0;
+        for (int head = 0; head < shape.queryHeads(); head++) {
+            int kvHead = head / shape.group();
+            long stride = (long) rows[kvHead].length() * Float.BYTES;
+            for (int query = 0; query < queries; query++) {
+                probabilities(windowQueries, query, head, firstPosition + query, true, logits + query * stride);
+            }
+            float[] mean = statistics.mean(head);
+            float[] variance = statistics.variance(head);
+            for (int slot = 0; slot < statistics.candidates(kvHead); slot++) {
+                double sum = 0;
+                for (int query = 0; query < queries; query++) {
+                    float probability = at(logits + query * stride, slot);
+                    sum += probability;
+                    entropy -= probability * Math.log(probability + 1e-10f);
+                }
+                double average = sum / queries;
+                double squares = 0;
+                for (int query = 0; query < queries; query++) {
+                    double difference = at(logits + query * stride, slot) - average;
+                    squares += difference * difference;
+                }
+                mean[slot] = (float) average;
+                variance[slot] = queries > 1 ? (float) (squares / (queries - 1)) : 0;
+                varianceSum += variance[slot];
+            }
+        }
+        statistics.sums(entropy, varianceSum);
+    }
+
+    /** Writes the softmax attention of one query on every slot of its KV head; 0 where it must not look. */
+    private void probabilities(Tensor queries, long token, int head, int position, boolean causal, long target) {
+        KvRows entries = rows[head / shape.group()];
+        long query = vector(queries, token, head);
+        int oldest = shape.slidingWindow() == 0 ? Integer.MIN_VALUE : position - shape.slidingWindow() + 1;
+        float largest = Float.NEGATIVE_INFINITY;
+        for (int slot = 0; slot < entries.length(); slot++) {
+            float logit = Float.NEGATIVE_INFINITY;
+            int slotPosition = entries.position(slot);
+            if (slotPosition >= oldest && (!causal || slotPosition <= position)) {
+                BlockCodec.decode(entries.keyType(), entries.keyAddress(slot), decoded, shape.headDim());
+                logit = capped(dot(query) * shape.scale());
+            }
+            Memory.putFloat32(target + (long) slot * Float.BYTES, logit);
+            largest = Math.max(largest, logit);
+        }
+        float sum = 0;
+        for (int slot = 0; slot < entries.length(); slot++) {
+            float logit = at(target, slot);
+            float weight = logit == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(logit - largest);
+            Memory.putFloat32(target + (long) slot * Float.BYTES, weight);
+            sum += weight;
+        }
+        for (int slot = 0; slot < entries.length() && sum > 0; slot++) {
+            Memory.putFloat32(target + (long) slot * Float.BYTES, at(target, slot) / sum);
+        }
+    }
+
+    private void weighValues(int head, long weights, long out) {
+        KvRows entries = rows[head / shape.group()];
+        for (int i = 0; i < shape.headDim(); i++) {
+            Memory.putFloat32(out + (long) i * Float.BYTES, 0);
+        }
+        for (int slot = 0; slot < entries.length(); slot++) {
+            float weight = at(weights, slot);
+            if (weight != 0) {
+                BlockCodec.decode(entries.valueType(), entries.valueAddress(slot), decoded, shape.headDim());
+                for (int i = 0; i < shape.headDim(); i++) {
+                    Memory.putFloat32(out + (long) i * Float.BYTES, at(out, i) + weight * at(decoded, i));
+                }
+            }
+        }
+    }
+
+    private float dot(long query) {
+        float sum = 0;
+        for (int i = 0; i < shape.headDim(); i++) {
+            sum += at(query, i) * at(decoded, i);
+        }
+        return sum;
+    }
+
+    private float capped(float logit) {
+        return shape.softcap() == 0 ? logit : shape.softcap() * (float) Math.tanh(logit / shape.softcap());
+    }
+
+    private long vector(Tensor tensor, long token, int head) {
+        return tensor.rowAddress(token) + (long) head * shape.headDim() * Float.BYTES;
+    }
+
+    private static float at(long address, int index) {
+        return Memory.float32(address + (long) index * Float.BYTES);
+    }
+}

@@ -1,0 +1,19 @@
+package dev.layercake.kernels;
+
+import org.jspecify.annotations.Nullable;
+
+/** Attention on the JDK's vectors: the attention part of {@link Kernels}, shapes checked by the caller. */
+final class SimdAttention {
+    private SimdAttention() {}
+
+    static void attendOne(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor query,
+            int position,
+            Tensor out,
+            @Nullable Tensor probabilities,
+            Workers workers) {
+        new DecodeAttention(shape, rows, query, position, out, probabilities, workers).run();
+    }
+}

@@ -1,0 +1,181 @@
+package dev.layercake.kv;
+
+import dev.layercake.kernels.Kernels;
+import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.KvPolicy;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A sequence's keys and values: for each layer and KV head the entries that its policy kept, each with its token's true
+ * position. {@link #tokensSeen} counts the text and is not the number of entries anywhere.
+ *
+ * <p>A turn is {@link #beginPrefill} and then one {@link #beginStep} per decoded token. Only one of them runs at a time; not
+ * thread-safe. A prefill or step that is closed before it is finished leaves layers of different states behind, so it
+ * empties the sequence ({@link #clear}).
+ */
+public final class KvCache implements AutoCloseable {
+    private final KvPolicy policy;
+    private final KvLease lease;
+    private final LayerEntries[] layers;
+    private final StepJudge judge;
+    private int tokensSeen;
+    private @Nullable AutoCloseable running;
+
+    /**
+     * An empty cache that may use up to {@code reservedBytes} of the pool, {@link KvPlan#peakBytes} usually.
+     *
+     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool has not that much left
+     */
+    public KvCache(KvPool pool, KvPolicy policy, long reservedBytes) {
+        this.policy = policy;
+        this.lease = pool.lease(reservedBytes);
+        this.layers = new LayerEntries[pool.layout().layers()];
+        for (int layer = 0; layer < layers.length; layer++) {
+            layers[layer] = new LayerEntries(lease);
+            Arrays.fill(layers[layer].counts, policy.allocator().uncutCount());
+        }
+        this.judge = new StepJudge(policy);
+    }
+
+    public KvPolicy policy() {
+        return policy;
+    }
+
+    public KvLayout layout() {
+        return lease.pool().layout();
+    }
+
+    /** The memory of this sequence: reservation, use and peak. */
+    public KvLease lease() {
+        return lease;
+    }
+
+    /** Tokens of the text so far: the position of the next one. */
+    public int tokensSeen() {
+        return tokensSeen;
+    }
+
+    /** A layer's entries, one element per KV head, kept up to date. */
+    public KvRows[] rows(int layer) {
+        return layers[layer].rows();
+    }
+
+    /** The positions that a head holds, in the order in which decode steps judge them. */
+    public int[] positions(int layer, int kvHead) {
+        return layers[layer].head(kvHead).positions();
+    }
+
+    /** Bytes of the pages that a layer holds. */
+    public long bytesInUse(int layer) {
+        long pages = 0;
+        for (KvRows head : layers[layer].rows()) {
+            pages += head.pageCount();
+        }
+        return pages * lease.pool().pageBytes();
+    }
+
+    /** What another turn will need at most, everything held now included; pass its peak to {@link KvLease#reserve}. */
+    public KvPlan plan(int promptTokens, int newTokens) {
+        int[] held = new int[layers.length];
+        for (int layer = 0; layer < layers.length; layer++) {
+            held[layer] = layers[layer].longest();
+        }
+        return KvPlan.of(layout(), lease.pool().rowsPerPage(), policy, held, tokensSeen, promptTokens, newTokens);
+    }
+
+    /** What each layer has and claims, from the first layer to the last. */
+    public List<Slice> slices() {
+        List<Slice> slices = new ArrayList<>();
+        int window = policy.scorer().window();
+        for (int index = 0; index < layers.length; index++) {
+            LayerEntries layer = layers[index];
+            List<Integer> entries = new ArrayList<>();
+            long limits = 0;
+            for (int head = 0; head < layer.counts.length; head++) {
+                entries.add(layer.head(head).length());
+                limits += (long) layer.counts[head] + window;
+            }
+            boolean limited = policy.schedule().eachStep();
+            int limit = limited ? (int) (limits / layer.counts.length) : Integer.MAX_VALUE;
+            float preference = Float.isNaN(layer.preference) ? 0 : layer.preference;
+            slices.add(new Slice(index, entries, limit, layer.dispersion, layer.shift, preference));
+        }
+        return slices;
+    }
+
+    /**
+     * Begins the pass of consecutive new tokens through all layers.
+     *
+     * @param newTokens at least 1
+     */
+    public KvPrefill beginPrefill(int newTokens, Kernels kernels, Workers workers) {
+        requireIdle();
+        KvPrefill prefill = new KvPrefill(this, newTokens, kernels, workers);
+        running = prefill;
+        return prefill;
+    }
+
+    /** Begins the pass of one new token through all layers. */
+    public KvStep beginStep(Kernels kernels, Workers workers) {
+        requireIdle();
+        KvStep step = new KvStep(this, kernels, workers);
+        running = step;
+        return step;
+    }
+
+    private void requireIdle() {
+        if (running != null) {
+            throw new IllegalStateException("a prefill or step of this cache is still running");
+        }
+    }
+
+    LayerEntries layer(int index) {
+        return layers[index];
+    }
+
+    int layerCount() {
+        return layers.length;
+    }
+
+    StepJudge judge() {
+        return judge;
+    }
+
+    void finished(int newTokens) {
+        tokensSeen += newTokens;
+        running = null;
+    }
+
+    void aborted() {
+        running = null;
+        clear();
+    }
+
+    /** Forgets the whole text; pages go back, the reservation stays. */
+    public void clear() {
+        requireIdle();
+        tokensSeen = 0;
+        for (LayerEntries layer : layers) {
+            for (HeadEntries head : layer.heads()) {
+                head.truncate(0);
+                head.orderBySlot();
+            }
+            Arrays.fill(layer.counts, policy.allocator().uncutCount());
+            layer.windowInFront = -1;
+            layer.dispersion = 0;
+            layer.shift = 0;
+            layer.preference = Float.NaN;
+        }
+    }
+
+    /** Returns all pages and the reservation to the pool. */
+    @Override
+    public void close() {
+        running = null;
+        lease.close();
+    }
+}

@@ -1,0 +1,159 @@
+package dev.layercake.kv;
+
+import dev.layercake.kv.policy.BudgetAllocator;
+import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Schedule.Cut;
+import dev.layercake.kv.policy.Stage;
+
+/**
+ * What a turn will need of KV memory, known before it starts: upper bounds that a real run never exceeds, whatever the
+ * text. Entries are counted over all layers and heads; bytes include the rounding to whole pages.
+ *
+ * @param peakEntries the most entries at a time, during the prompt or while decoding
+ * @param peakBytes the most bytes at a time: what to reserve
+ * @param keptEntries entries left after the prompt
+ * @param keptBytes bytes left after the prompt
+ * @param fullEntries what a full cache would hold in the end
+ * @param fullBytes what a full cache would take in the end
+ */
+public record KvPlan(
+        long peakEntries, long peakBytes, long keptEntries, long keptBytes, long fullEntries, long fullBytes) {
+
+    /** The plan of a first turn, in a pool with the default page size. */
+    public static KvPlan of(KvLayout layout, KvPolicy policy, int promptTokens, int newTokens) {
+        return of(layout, KvPool.DEFAULT_ROWS_PER_PAGE, policy, promptTokens, newTokens);
+    }
+
+    /**
+     * The plan of a first turn.
+     *
+     * @param promptTokens tokens of the prompt, at least 1
+     * @param newTokens tokens that will be decoded at most
+     */
+    public static KvPlan of(KvLayout layout, int rowsPerPage, KvPolicy policy, int promptTokens, int newTokens) {
+        return of(layout, rowsPerPage, policy, new int[layout.layers()], 0, promptTokens, newTokens);
+    }
+
+    /**
+     * The plan of any turn.
+     *
+     * @param held entries per head that each layer holds now
+     * @param tokensSeen tokens of the turns before
+     */
+    static KvPlan of(
+            KvLayout layout,
+            int rowsPerPage,
+            KvPolicy policy,
+            int[] held,
+            int tokensSeen,
+            int promptTokens,
+            int newTokens) {
+        if (promptTokens < 0 || newTokens < 0) {
+            throw new IllegalArgumentException(promptTokens + " prompt tokens, " + newTokens + " new tokens");
+        }
+        Bounds bounds = new Bounds(policy, held, promptTokens, newTokens, rowsPerPage);
+        long pageBytes = KvPool.pageBytes(layout, rowsPerPage);
+        long heads = layout.kvHeads();
+        long fullTokens = (long) tokensSeen + promptTokens + newTokens;
+        return new KvPlan(
+                heads * bounds.peak,
+                heads * bounds.peakPages * pageBytes,
+                heads * bounds.kept,
+                heads * bounds.keptPages * pageBytes,
+                heads * layout.layers() * fullTokens,
+                heads * layout.layers() * bounds.pages(fullTokens) * pageBytes);
+    }
+
+    /** Walks through the layers of the turn as the cache will, with the most that each stage may leave; per head. */
+    private static final class Bounds {
+        private final int rowsPerPage;
+        private final int layers;
+        private long peak;
+        private long peakPages;
+        private final long kept;
+        private final long keptPages;
+
+        Bounds(KvPolicy policy, int[] held, int promptTokens, int newTokens, int rowsPerPage) {
+            this.rowsPerPage = rowsPerPage;
+            this.layers = held.length;
+            int window = policy.scorer().window();
+            int[] candidates = new int[layers];
+            int[] staged = new int[layers];
+            long heldLater = 0;
+            long heldLaterBesideWindow = 0;
+            for (int layer = 0; layer < layers; layer++) {
+                staged[layer] = Math.addExact(held[layer], promptTokens);
+                candidates[layer] = Math.max(0, staged[layer] - window);
+                heldLater += held[layer];
+                heldLaterBesideWindow += Math.max(0, held[layer] - window);
+            }
+            BudgetAllocator allocator = policy.allocator();
+            Cut cut = promptTokens == 0 ? Cut.NEVER : policy.schedule().prompt();
+            Stage before = new Stage(layers - 1, new float[layers], candidates, 0);
+            boolean cuts = cut != Cut.NEVER && !allocator.keepsAll(before);
+            boolean cutsAtOnce = cuts && cut != Cut.AT_END;
+            long windows = 0;
+            long stagedBefore = 0;
+            long left = 0;
+            for (int layer = 0; layer < layers; layer++) {
+                heldLater -= held[layer];
+                heldLaterBesideWindow -= Math.max(0, held[layer] - window);
+                long others = left + heldLater;
+                note(others + staged[layer], pages(staged[layer]) + pagesAtMost(others, layers - 1));
+                windows += Math.min(window, staged[layer]);
+                stagedBefore += staged[layer];
+                left = stagedBefore;
+                if (cutsAtOnce || (cuts && layer == layers - 1)) {
+                    Stage stage = new Stage(layer, new float[layers], candidates, heldLaterBesideWindow);
+                    left = Math.min(left, allocator.atMost(stage) + windows);
+                }
+            }
+            this.kept = left;
+            this.keptPages = cuts ? pagesAtMost(left, layers) : sumOfPages(staged);
+            decode(policy, staged, cuts, newTokens);
+        }
+
+        private void decode(KvPolicy policy, int[] staged, boolean cuts, int newTokens) {
+            if (newTokens == 0) {
+                return;
+            }
+            long appended = Math.addExact(kept, (long) layers * newTokens);
+            if (policy.schedule().eachStep()) {
+                long limit =
+                        Math.multiplyExact((long) layers, policy.allocator().budget());
+                appended = Math.min(appended, Math.max(kept, limit) + 1);
+            } else if (!cuts) {
+                int[] grown = staged.clone();
+                for (int layer = 0; layer < layers; layer++) {
+                    grown[layer] = Math.addExact(grown[layer], newTokens);
+                }
+                note(appended, sumOfPages(grown));
+                return;
+            }
+            note(appended, pagesAtMost(appended, layers));
+        }
+
+        private void note(long entries, long pages) {
+            peak = Math.max(peak, entries);
+            peakPages = Math.max(peakPages, pages);
+        }
+
+        long pages(long entries) {
+            return (entries + rowsPerPage - 1) / rowsPerPage;
+        }
+
+        /** Pages of so many entries in at most so many layers: each may leave all but one row of its last page empty. */
+        private long pagesAtMost(long entries, int inLayers) {
+            long nonEmpty = Math.min(entries, inLayers);
+            return (entries + nonEmpty * (rowsPerPage - 1)) / rowsPerPage;
+        }
+
+        private long sumOfPages(int[] lengths) {
+            long sum = 0;
+            for (int length : lengths) {
+                sum += pages(length);
+            }
+            return sum;
+        }
+    }
+}

@@ -1,0 +1,333 @@
+package dev.layercake.kv;
+
+import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.Kernels;
+import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.Tensor;
+import dev.layercake.kernels.WindowStatistics;
+import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.BudgetAllocator;
+import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Schedule.Cut;
+import dev.layercake.kv.policy.Stage;
+import dev.layercake.kv.policy.TokenScorer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pass of new tokens through all layers, one layer after the other:
+ *
+ * <pre>
+ * for each layer:  rows = beginLayer(layer)
+ *                  for each chunk of tokens:  store(first, keys, values);  kernels.attend(..., rows, ...)
+ *                  endLayer(shape, windowQueries)
+ * finish()
+ * </pre>
+ *
+ * <p>The layer that is running holds all its entries, those kept from earlier turns and the new ones, in ascending order of
+ * position; slots of tokens that are not stored yet have positions that no query sees. {@link #endLayer} lets the policy
+ * judge the layer and cuts, so that "total budget + one layer" bounds the memory.
+ *
+ * <p>A cut layer's entries lie in their pages as the window first, then the others by descending score. Cutting the layer
+ * again in the cascade is then only a shorter length: nothing moves, whole pages go back.
+ *
+ * <p>Later turns: the window is the last tokens of all that the layer holds, the queries that judge are those of the last
+ * new tokens, and the entries kept from earlier turns are candidates like the others. The layers still to come hold their
+ * old entries meanwhile, which {@link Stage#total} takes off what a stage may give away. A single new token tells no
+ * variance; a preference from an earlier turn then stays.
+ */
+public final class KvPrefill implements AutoCloseable {
+    /** Told each layer's scores before anything is cut; for tests and plots. */
+    interface Observer {
+        /** Receives the scores of each KV head, by ascending position. */
+        void scored(int layer, float[][] scores);
+    }
+
+    private final KvCache cache;
+    private final KvPolicy policy;
+    private final int newTokens;
+    private final Kernels kernels;
+    private final Workers workers;
+    private final int window;
+    private final boolean cuts;
+    private final int[] candidates;
+    private final float[] preferences;
+    private final int[][] stages;
+    private final List<float[][]> scores = new ArrayList<>();
+    private @Nullable Observer observer;
+    private long heldLater;
+    private int layer = -1;
+    private boolean inLayer;
+    private boolean over;
+
+    KvPrefill(KvCache cache, int newTokens, Kernels kernels, Workers workers) {
+        if (newTokens < 1) {
+            throw new IllegalArgumentException("a prompt of " + newTokens + " tokens");
+        }
+        this.cache = cache;
+        this.policy = cache.policy();
+        this.newTokens = newTokens;
+        this.kernels = kernels;
+        this.workers = workers;
+        this.window = policy.scorer().window();
+        int layers = cache.layerCount();
+        this.candidates = new int[layers];
+        for (int i = 0; i < layers; i++) {
+            int held = cache.layer(i).averageLength();
+            candidates[i] = Math.max(0, Math.addExact(held, newTokens) - window);
+            heldLater += Math.max(0, held - window);
+        }
+        this.preferences = new float[layers];
+        this.stages = new int[layers][];
+        Stage whole = new Stage(layers - 1, preferences, candidates, 0);
+        this.cuts =
+                policy.schedule().prompt() != Cut.NEVER && !policy.allocator().keepsAll(whole);
+    }
+
+    void observe(Observer newObserver) {
+        observer = newObserver;
+    }
+
+    /** Position of the first new token. */
+    public int firstPosition() {
+        return cache.tokensSeen();
+    }
+
+    public int newTokens() {
+        return newTokens;
+    }
+
+    /** How many of the last new tokens' queries {@link #endLayer} needs; 0 for none. */
+    public int windowQueries() {
+        return policy.usesWindowAttention() ? Math.min(window, newTokens) : 0;
+    }
+
+    /**
+     * Makes room for the new tokens in the next layer.
+     *
+     * @param index the layer, one more than the last one
+     * @return the layer's entries, one element per KV head, in ascending order of position; the new tokens are the last
+     *     {@link #newTokens} slots, to be filled by {@link #store}
+     */
+    public KvRows[] beginLayer(int index) {
+        require(!over && !inLayer && index == layer + 1 && index < cache.layerCount(), "layer " + index + " begins");
+        layer = index;
+        inLayer = true;
+        LayerEntries entries = cache.layer(layer);
+        heldLater -= Math.max(0, entries.averageLength() - window);
+        for (HeadEntries head : entries.heads()) {
+            head.sortByPosition();
+            head.append(firstPosition(), newTokens);
+        }
+        entries.windowInFront = -1;
+        return entries.rows();
+    }
+
+    /**
+     * Writes keys and values of consecutive new tokens in the running layer.
+     *
+     * @param firstToken index among the new tokens
+     * @param keys [tokens x kvHeads * headDim] float32, rotary embedding applied; {@code values} likewise
+     */
+    public void store(int firstToken, Tensor keys, Tensor values) {
+        require(inLayer, "tokens are stored");
+        if (firstToken < 0 || keys.rows() > newTokens - firstToken) {
+            throw new IllegalArgumentException(
+                    keys.rows() + " tokens from " + firstToken + " on among " + newTokens + " new tokens");
+        }
+        cache.layer(layer).store(newTokens - firstToken, keys, values, kernels, workers);
+    }
+
+    /**
+     * Lets the policy judge the layer and cut what it holds, and perhaps the layers before it.
+     *
+     * @param windowQueries [{@link #windowQueries} x queryHeads * headDim] of the last new tokens, rotary embedding applied;
+     *     null if none are needed
+     */
+    public void endLayer(AttentionShape shape, @Nullable Tensor windowQueries) {
+        require(inLayer, "a layer ends");
+        inLayer = false;
+        LayerEntries entries = cache.layer(layer);
+        WindowStatistics statistics = statistics(entries, shape, windowQueries);
+        entries.dispersion = statistics == null ? 0 : statistics.entropy();
+        entries.shift = statistics == null ? 0 : statistics.varianceSum();
+        if (Float.isNaN(entries.preference) || statistics == null || windowQueries() > 1) {
+            entries.preference = policy.allocator().preference(statistics);
+        }
+        preferences[layer] = entries.preference;
+        Arrays.fill(entries.counts, policy.allocator().uncutCount());
+        Observer told = observer;
+        if (cuts || told != null) {
+            float[][] layerScores = score(entries, statistics);
+            scores.add(layerScores);
+            if (told != null) {
+                told.scored(layer, layerScores);
+            }
+        }
+        Cut when = policy.schedule().prompt();
+        if (cuts && (when != Cut.AT_END || layer == cache.layerCount() - 1)) {
+            cut();
+        }
+        stages[layer] = counts();
+    }
+
+    private @Nullable WindowStatistics statistics(
+            LayerEntries entries, AttentionShape shape, @Nullable Tensor windowQueries) {
+        int queries = windowQueries();
+        if (queries == 0) {
+            return null;
+        }
+        if (windowQueries == null || windowQueries.rows() != queries) {
+            throw new IllegalArgumentException(
+                    "policy " + policy.name() + " needs the last " + queries + " queries, got " + windowQueries);
+        }
+        int[] judged = new int[entries.heads().length];
+        int most = 0;
+        for (int head = 0; head < judged.length; head++) {
+            judged[head] = Math.max(0, entries.head(head).length() - window);
+            most = Math.max(most, judged[head]);
+        }
+        if (most == 0) {
+            return null;
+        }
+        WindowStatistics statistics = new WindowStatistics(shape, judged);
+        kernels.windowStatistics(
+                shape, entries.rows(), windowQueries, firstPosition() + newTokens - queries, statistics, workers);
+        return statistics;
+    }
+
+    private float[][] score(LayerEntries entries, @Nullable WindowStatistics statistics) {
+        TokenScorer scorer = policy.scorer();
+        WindowStatistics wanted = scorer.usesWindowAttention() ? statistics : null;
+        float[][] all = new float[entries.heads().length][];
+        int scoredLayer = layer;
+        workers.run((worker, count) -> {
+            for (int head = worker; head < all.length; head += count) {
+                KvRows rows = entries.rows()[head];
+                int judged = Math.max(0, rows.length() - window);
+                all[head] = new float[judged];
+                if (judged > 0) {
+                    scorer.scorePrompt(scoredLayer, head, rows.positions(), judged, wanted, all[head]);
+                }
+            }
+        });
+        return all;
+    }
+
+    /** Gives every layer that was judged its count at this stage, earlier layers first: they make the room. */
+    private void cut() {
+        BudgetAllocator allocator = policy.allocator();
+        Stage stage = new Stage(layer, preferences, candidates, heldLater);
+        int[] counts = allocator.allocate(stage);
+        for (int index = 0; index <= layer; index++) {
+            LayerEntries entries = cache.layer(index);
+            float[][] layerScores = scores.get(index);
+            int[] perHead = allocator.heads(counts[index], layerScores);
+            System.arraycopy(perHead, 0, entries.counts, 0, perHead.length);
+            if (entries.windowInFront >= 0) {
+                for (int head = 0; head < perHead.length; head++) {
+                    recut(entries, head, perHead[head], layerScores);
+                }
+            } else {
+                int windowSize = Math.min(window, entries.longest());
+                workers.run((worker, count) -> {
+                    for (int head = worker; head < perHead.length; head += count) {
+                        layerScores[head] = firstCut(entries.head(head), layerScores[head], perHead[head]);
+                    }
+                });
+                entries.windowInFront = windowSize;
+            }
+        }
+    }
+
+    private void recut(LayerEntries entries, int head, int count, float[][] layerScores) {
+        if (count < layerScores[head].length) {
+            entries.head(head).truncate(entries.windowInFront + count);
+            layerScores[head] = Arrays.copyOf(layerScores[head], count);
+        }
+    }
+
+    /** Keeps the window and the {@code count} best others, in that order. Returns the kept scores, descending. */
+    private float[] firstCut(HeadEntries head, float[] headScores, int count) {
+        int judged = headScores.length;
+        int kept = Math.min(count, judged);
+        long[] keys = new long[judged];
+        for (int slot = 0; slot < judged; slot++) {
+            // Slots are in order of position here, so they break ties as positions would.
+            keys[slot] = Ranking.key(headScores[slot], slot);
+        }
+        Ranking.select(keys, judged, kept);
+        int windowSize = head.length() - judged;
+        int[] sources = new int[windowSize + kept];
+        for (int i = 0; i < windowSize; i++) {
+            sources[i] = judged + i;
+        }
+        float[] keptScores = new float[kept];
+        for (int i = 0; i < kept; i++) {
+            int slot = Ranking.tieBreaker(keys[i]);
+            sources[windowSize + i] = slot;
+            keptScores[i] = headScores[slot];
+        }
+        head.arrange(sources, sources.length);
+        return keptScores;
+    }
+
+    private int[] counts() {
+        int[] counts = new int[layer + 1];
+        for (int index = 0; index <= layer; index++) {
+            long sum = 0;
+            for (int count : cache.layer(index).counts) {
+                sum += count;
+            }
+            counts[index] = (int) (sum / cache.layout().kvHeads());
+        }
+        return counts;
+    }
+
+    /** After each layer, what the layers so far may hold besides the window, per head; for tests and plots. */
+    public int[][] stages() {
+        int[][] copy = new int[layer + 1][];
+        for (int stage = 0; stage <= layer; stage++) {
+            copy[stage] = stages[stage] == null ? new int[0] : stages[stage].clone();
+        }
+        return copy;
+    }
+
+    /** Ends the pass: the new tokens belong to the text now. All layers must have had their turn. */
+    public void finish() {
+        require(!over && !inLayer && layer == cache.layerCount() - 1, "the prompt ends");
+        over = true;
+        if (policy.schedule().eachStep()) {
+            for (int index = 0; index < cache.layerCount(); index++) {
+                LayerEntries entries = cache.layer(index);
+                for (HeadEntries head : entries.heads()) {
+                    if (entries.windowInFront >= 0) {
+                        head.orderAfterCut(policy.order(), entries.windowInFront);
+                    } else {
+                        head.orderBySlot();
+                    }
+                }
+            }
+        }
+        cache.finished(newTokens);
+    }
+
+    private void require(boolean expected, String what) {
+        if (!expected) {
+            throw new IllegalStateException(
+                    what + ", but the prefill is " + (over ? "over" : (inLayer ? "in" : "after") + " layer " + layer));
+        }
+    }
+
+    /** Does nothing after {@link #finish}; before, it gives the pass up and empties the sequence. */
+    @Override
+    public void close() {
+        if (!over) {
+            over = true;
+            inLayer = false;
+            cache.aborted();
+        }
+    }
+}

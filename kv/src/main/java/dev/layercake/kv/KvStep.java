@@ -1,0 +1,99 @@
+package dev.layercake.kv;
+
+import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.Kernels;
+import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.Tensor;
+import dev.layercake.kernels.Workers;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pass of one new token through all layers:
+ *
+ * <pre>
+ * for each layer:  rows = append(layer, keys, values)
+ *                  probabilities = step.probabilities(shape)
+ *                  kernels.attendOne(shape, rows, query, position(), out, probabilities, workers)
+ *                  endLayer(probabilities)
+ * finish()
+ * </pre>
+ */
+public final class KvStep implements AutoCloseable {
+    private final KvCache cache;
+    private final Kernels kernels;
+    private final Workers workers;
+    private int layer = -1;
+    private boolean inLayer;
+    private boolean over;
+
+    KvStep(KvCache cache, Kernels kernels, Workers workers) {
+        this.cache = cache;
+        this.kernels = kernels;
+        this.workers = workers;
+    }
+
+    /** Position of the new token. */
+    public int position() {
+        return cache.tokensSeen();
+    }
+
+    /**
+     * Adds the token's entry to every head of the next layer.
+     *
+     * @param index the layer, one more than the last one
+     * @param keys [1 x kvHeads * headDim] float32, rotary embedding applied; {@code values} likewise
+     * @return the layer's entries, one element per KV head
+     */
+    public KvRows[] append(int index, Tensor keys, Tensor values) {
+        require(!over && !inLayer && index == layer + 1 && index < cache.layerCount(), "layer " + index + " begins");
+        layer = index;
+        inLayer = true;
+        LayerEntries entries = cache.layer(layer);
+        for (HeadEntries head : entries.heads()) {
+            head.append(position(), 1);
+        }
+        entries.store(1, keys, values, kernels, workers);
+        return entries.rows();
+    }
+
+    /** Where attention must leave its probabilities for {@link #endLayer}; null if this layer does not need them now. */
+    public @Nullable Tensor probabilities(AttentionShape shape) {
+        require(inLayer, "probabilities are asked for");
+        return cache.judge().probabilities(shape, cache.layer(layer));
+    }
+
+    /**
+     * Lets the policy evict what is too much in the running layer.
+     *
+     * @param probabilities what {@link #probabilities} returned, filled by the attention
+     */
+    public void endLayer(@Nullable Tensor probabilities) {
+        require(inLayer, "a layer ends");
+        inLayer = false;
+        cache.judge().evict(layer, cache.layer(layer), probabilities, workers);
+    }
+
+    /** Ends the pass: the token belongs to the text now. */
+    public void finish() {
+        require(!over && !inLayer && layer == cache.layerCount() - 1, "the step ends");
+        over = true;
+        cache.finished(1);
+    }
+
+    private void require(boolean expected, String what) {
+        if (!expected) {
+            throw new IllegalStateException(
+                    what + ", but the step is " + (over ? "over" : (inLayer ? "in" : "after") + " layer " + layer));
+        }
+    }
+
+    /** Does nothing after {@link #finish}; before, it gives the pass up and empties the sequence. */
+    @Override
+    public void close() {
+        if (!over) {
+            over = true;
+            inLayer = false;
+            cache.aborted();
+        }
+    }
+}

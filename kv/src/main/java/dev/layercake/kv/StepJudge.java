@@ -1,0 +1,176 @@
+package dev.layercake.kv;
+
+import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.DType;
+import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.Tensor;
+import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.EntryOrder;
+import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.TokenScorer;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Eviction while decoding (CAKE's, METHODS of the published code): a head that holds more than its count and the window
+ * judges all entries but the last {@code window} of its logical order, by the attention of the token that was just added,
+ * and keeps the best. In the steady state exactly one entry per head goes.
+ *
+ * <p>Keeps its arrays from step to step, so that a step allocates nothing once they have their size.
+ */
+final class StepJudge {
+    private final KvPolicy policy;
+    private final int window;
+    private @Nullable Tensor probabilities;
+    private Scratch[] scratch = new Scratch[0];
+
+    /** The arrays of one head's judgement. */
+    private static final class Scratch {
+        private int[] positions = new int[0];
+        private float[] scores = new float[0];
+        private float[][] attention = new float[0][];
+
+        void grow(int count, int group) {
+            if (count > positions.length) {
+                int size = count + count / 2;
+                positions = new int[size];
+                scores = new float[size];
+                attention = new float[group][size];
+            } else if (attention.length != group) {
+                attention = new float[group][positions.length];
+            }
+        }
+    }
+
+    StepJudge(KvPolicy policy) {
+        this.policy = policy;
+        this.window = policy.scorer().window();
+    }
+
+    /** Room for the attention of each query head, or null if nothing will be evicted by it. */
+    @Nullable
+    Tensor probabilities(AttentionShape shape, LayerEntries layer) {
+        if (!policy.scorer().usesStepAttention() || !exceeds(layer)) {
+            return null;
+        }
+        int slots = layer.longest();
+        Tensor room = probabilities;
+        if (room == null || room.rows() != shape.queryHeads() || room.columns() < slots) {
+            // Freed by the garbage collector: it is small, and nobody would know when to close it.
+            room = Tensor.allocate(Arena.ofAuto(), DType.F32, shape.queryHeads(), slots + slots / 2);
+            probabilities = room;
+        }
+        return room;
+    }
+
+    private boolean exceeds(LayerEntries layer) {
+        if (!policy.schedule().eachStep()) {
+            return false;
+        }
+        for (int head = 0; head < layer.counts.length; head++) {
+            if (excess(layer, head) > 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private long excess(LayerEntries layer, int head) {
+        return layer.head(head).length() - ((long) layer.counts[head] + window);
+    }
+
+    void evict(int layerIndex, LayerEntries layer, @Nullable Tensor filled, Workers workers) {
+        if (!exceeds(layer)) {
+            return;
+        }
+        if (policy.scorer().usesStepAttention() && filled == null) {
+            throw new IllegalArgumentException("policy " + policy.name() + " needs the token's attention to evict");
+        }
+        int heads = layer.heads().length;
+        if (scratch.length != heads) {
+            scratch = new Scratch[heads];
+            Arrays.setAll(scratch, head -> new Scratch());
+        }
+        workers.run((worker, count) -> {
+            for (int head = worker; head < heads; head += count) {
+                if (excess(layer, head) > 0) {
+                    evict(layerIndex, layer, head, filled);
+                }
+            }
+        });
+    }
+
+    private void evict(int layerIndex, LayerEntries layer, int head, @Nullable Tensor filled) {
+        HeadEntries entries = layer.head(head);
+        KvRows rows = entries.rows();
+        Scratch own = scratch[head];
+        TokenScorer scorer = policy.scorer();
+        int judged = rows.length() - window;
+        int group = filled == null ? 0 : (int) filled.rows() / layer.heads().length;
+        own.grow(judged, group);
+        for (int place = 0; place < judged; place++) {
+            own.positions[place] = rows.position(entries.slot(place));
+        }
+        for (int member = 0; member < group && filled != null; member++) {
+            gather(filled, head * group + member, entries, judged, own.attention[member]);
+        }
+        scorer.scoreStep(layerIndex, head, own.positions, judged, own.attention, own.scores);
+        int kept = layer.counts[head];
+        if (kept == judged - 1 && policy.order() == EntryOrder.POSITION) {
+            entries.evictOne(worst(own.scores, own.positions, judged));
+        } else {
+            keepBest(entries, own, judged, kept);
+        }
+    }
+
+    private static void gather(Tensor filled, int queryHead, HeadEntries entries, int count, float[] target) {
+        long row = queryHead * filled.rowBytes();
+        for (int place = 0; place < count; place++) {
+            target[place] =
+                    filled.data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, row + (long) entries.slot(place) * Float.BYTES);
+        }
+    }
+
+    private static int worst(float[] scores, int[] positions, int count) {
+        int worst = 0;
+        long worstKey = Ranking.key(scores[0], positions[0]);
+        for (int place = 1; place < count; place++) {
+            long key = Ranking.key(scores[place], positions[place]);
+            if (key > worstKey) {
+                worst = place;
+                worstKey = key;
+            }
+        }
+        return worst;
+    }
+
+    private void keepBest(HeadEntries entries, Scratch own, int judged, int kept) {
+        long[] keys = new long[judged];
+        long[] places = new long[judged];
+        for (int place = 0; place < judged; place++) {
+            keys[place] = Ranking.key(own.scores[place], own.positions[place]);
+            places[place] = ((long) own.positions[place] << 32) | place;
+        }
+        Ranking.select(keys, judged, kept);
+        Arrays.sort(places);
+        if (policy.order() == EntryOrder.POSITION) {
+            // Places in position order are ascending already.
+            for (int i = 0; i < kept; i++) {
+                keys[i] = Ranking.tieBreaker(keys[i]);
+            }
+            Arrays.sort(keys, 0, kept);
+        }
+        int[] newPlaces = new int[kept + window];
+        for (int i = 0; i < kept; i++) {
+            long position = (long) Ranking.tieBreaker(keys[i]) << 32;
+            int found = Arrays.binarySearch(places, position);
+            newPlaces[i] = (int) places[found < 0 ? -found - 1 : found];
+        }
+        for (int i = 0; i < window; i++) {
+            newPlaces[kept + i] = judged + i;
+        }
+        entries.keep(newPlaces, newPlaces.length);
+    }
+}

@@ -1,0 +1,57 @@
+package dev.layercake.kv.policy;
+
+import dev.layercake.kernels.WindowStatistics;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How many entries each layer and head may keep besides the window. After each layer of a prompt it sees the preferences
+ * of the layers so far and divides the total among them. Counts are per KV head: a layer's count of 100 lets each of its
+ * heads keep 100 entries, unless {@link #heads} divides them otherwise.
+ *
+ * <p>Stateless, like the scorer.
+ */
+public interface BudgetAllocator {
+    /** Entries per KV head and layer, on average over the layers, window included. */
+    int budget();
+
+    /** Whether {@link #preference} needs the statistics of the window's attention. */
+    boolean usesWindowAttention();
+
+    /**
+     * Whether another layer can only lower the counts of those before it. Then a cascade keeps exactly what a single cut
+     * after the last layer would keep.
+     */
+    boolean monotone();
+
+    /** A layer's claim on the total; null statistics mean that there was nothing to judge. */
+    float preference(@Nullable WindowStatistics statistics);
+
+    /** Whether this prompt fits whole, so that nothing is cut. Known before the first layer. */
+    boolean keepsAll(Stage stage);
+
+    /**
+     * The counts of layers {@code [0, stage.layer()]}. They may exceed what a layer holds: it then keeps all and may
+     * grow to its count in decoding. Not called if {@link #keepsAll}.
+     */
+    int[] allocate(Stage stage);
+
+    /** The most that {@link #allocate} gives away together, counting no layer for more than its candidates. */
+    long atMost(Stage stage);
+
+    /** What every layer may grow to while decoding, window excluded, after a prompt that was kept whole. */
+    int uncutCount();
+
+    /**
+     * Divides a layer's count among its heads; by default each head gets the layer's count.
+     *
+     * @param count entries per head on average
+     * @param scores for each head the scores of what it holds, descending
+     * @return a count per head; their sum is at most {@code count} times heads
+     */
+    default int[] heads(int count, float[][] scores) {
+        int[] counts = new int[scores.length];
+        Arrays.fill(counts, count);
+        return counts;
+    }
+}

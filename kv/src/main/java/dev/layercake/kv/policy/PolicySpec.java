@@ -1,0 +1,123 @@
+package dev.layercake.kv.policy;
+
+import dev.layercake.kernels.LayercakeException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SequencedMap;
+
+/**
+ * A policy as it is written: a name and settings, {@code cake(budget=1024,window=32)}. Only the form is checked here; what
+ * names and keys exist is {@link Policies}' matter.
+ *
+ * @param name of the policy
+ * @param settings in the order in which they were given
+ */
+record PolicySpec(String name, SequencedMap<String, String> settings) {
+    PolicySpec {
+        settings = new LinkedHashMap<>(settings);
+    }
+
+    /**
+     * Reads {@code name} or {@code name(key=value,...)}; blanks between the parts are allowed.
+     *
+     * @throws LayercakeException bad input, with the place
+     */
+    static PolicySpec parse(String text) {
+        return new Reader(text).spec();
+    }
+
+    @Override
+    public String toString() {
+        if (settings.isEmpty()) {
+            return name;
+        }
+        StringBuilder text = new StringBuilder(name).append('(');
+        for (Map.Entry<String, String> setting : settings.sequencedEntrySet()) {
+            if (text.charAt(text.length() - 1) != '(') {
+                text.append(',');
+            }
+            text.append(setting.getKey()).append('=').append(setting.getValue());
+        }
+        return text.append(')').toString();
+    }
+
+    /** Reads one spec from left to right. */
+    private static final class Reader {
+        private final String text;
+        private int at;
+
+        Reader(String text) {
+            this.text = text;
+        }
+
+        PolicySpec spec() {
+            String name = word("the name of a policy");
+            SequencedMap<String, String> settings = new LinkedHashMap<>();
+            if (accept('(')) {
+                if (!accept(')')) {
+                    do {
+                        setting(name, settings);
+                    } while (accept(','));
+                    if (!accept(')')) {
+                        throw unexpected("',' or ')'");
+                    }
+                }
+            }
+            skipBlanks();
+            if (at < text.length()) {
+                throw unexpected(text.indexOf('(') < 0 ? "'(' or the end" : "the end");
+            }
+            return new PolicySpec(name, settings);
+        }
+
+        private void setting(String name, Map<String, String> settings) {
+            String key = word("a key");
+            if (!accept('=')) {
+                throw unexpected("'=' after " + key);
+            }
+            String value = word("a value for " + key);
+            if (settings.putIfAbsent(key, value) != null) {
+                throw LayercakeException.badInput("Policy " + name + ": " + key + " is given twice; give it once.");
+            }
+        }
+
+        private String word(String what) {
+            skipBlanks();
+            int start = at;
+            while (at < text.length() && isWordPart(text.charAt(at))) {
+                at++;
+            }
+            if (at == start) {
+                throw unexpected(what);
+            }
+            return text.substring(start, at);
+        }
+
+        private static boolean isWordPart(char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || ".-_".indexOf(c) >= 0;
+        }
+
+        private boolean accept(char wanted) {
+            skipBlanks();
+            if (at < text.length() && text.charAt(at) == wanted) {
+                at++;
+                return true;
+            }
+            return false;
+        }
+
+        private void skipBlanks() {
+            while (at < text.length() && Character.isWhitespace(text.charAt(at))) {
+                at++;
+            }
+        }
+
+        private LayercakeException unexpected(String expected) {
+            String found = at < text.length()
+                    ? "'" + text.substring(at, text.offsetByCodePoints(at, 1)) + "' at character " + (at + 1)
+                    : "the end of the text";
+            return LayercakeException.badInput("The policy \"" + text + "\" cannot be read: expected " + expected
+                    + ", found " + found + "; write it like cake(budget=1024,window=32).");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+package dev.layercake.kv.policy;
+
+import dev.layercake.kernels.WindowStatistics;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bound from below that a policy has to beat: every token has a random score that depends on nothing but the seed, the
+ * layer, the head and the position. So what is kept, in a prompt and while decoding, is at every moment a uniform sample
+ * of all tokens so far outside the window (reservoir sampling), and the same seed keeps the same tokens.
+ *
+ * @param window last tokens kept unjudged
+ * @param seed of the scores
+ */
+record RandomScorer(int window, long seed) implements TokenScorer {
+    @Override
+    public boolean usesWindowAttention() {
+        return false;
+    }
+
+    @Override
+    public boolean usesStepAttention() {
+        return false;
+    }
+
+    @Override
+    public void scorePrompt(
+            int layer, int kvHead, int[] positions, int count, @Nullable WindowStatistics statistics, float[] scores) {
+        score(layer, kvHead, positions, count, scores);
+    }
+
+    @Override
+    public void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores) {
+        score(layer, kvHead, positions, count, scores);
+    }
+
+    private void score(int layer, int kvHead, int[] positions, int count, float[] scores) {
+        long headSeed = mix(seed + mix(layer * 0x1_0000_0001L + kvHead));
+        for (int i = 0; i < count; i++) {
+            scores[i] = (mix(headSeed + positions[i]) >>> 40) * 0x1p-24f;
+        }
+    }
+
+    /** The finaliser of SplitMix64: every bit of the result depends on every bit of the argument. */
+    private static long mix(long bits) {
+        long z = bits + 0x9E3779B97F4A7C15L;
+        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+        z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+        return z ^ (z >>> 31);
+    }
+}

@@ -1,0 +1,47 @@
+package dev.layercake.kv.policy;
+
+import dev.layercake.kernels.WindowStatistics;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Sinks forever, then the newest: StreamingLLM (arXiv 2309.17453; mit-han-lab/streaming-llm 2e50426).
+ *
+ * <p>Deviation: entries keep their positions in the text instead of being renumbered by their place in the cache, as in
+ * every later paper that takes StreamingLLM for a baseline.
+ *
+ * @param sinks first tokens that always stay
+ */
+record RecencyScorer(int sinks) implements TokenScorer {
+    @Override
+    public int window() {
+        return 0;
+    }
+
+    @Override
+    public boolean usesWindowAttention() {
+        return false;
+    }
+
+    @Override
+    public boolean usesStepAttention() {
+        return false;
+    }
+
+    @Override
+    public void scorePrompt(
+            int layer, int kvHead, int[] positions, int count, @Nullable WindowStatistics statistics, float[] scores) {
+        score(positions, count, scores);
+    }
+
+    @Override
+    public void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores) {
+        score(positions, count, scores);
+    }
+
+    private void score(int[] positions, int count, float[] scores) {
+        for (int i = 0; i < count; i++) {
+            // Adjacent positions above 2^24 would be equal as floats; their bits, read as a float, stay in order.
+            scores[i] = positions[i] < sinks ? Float.POSITIVE_INFINITY : Float.intBitsToFloat(positions[i]);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+package dev.layercake.kv.policy;
+
+/**
+ * What is known when a layer of a prompt has been judged. Counts are entries per KV head, the window excluded.
+ *
+ * <p>In the first turn of a conversation the candidates are the same in every layer. In a later turn a layer's candidates
+ * are what it kept, plus the new tokens, minus the window; and the layers that have not had their turn yet still hold
+ * entries, which this stage cannot give away: so that the memory stays under "total budget + one layer", they are taken
+ * off the {@link #total}.
+ */
+public final class Stage {
+    private final int layer;
+    private final float[] preferences;
+    private final int[] candidates;
+    private final long heldLater;
+
+    /**
+     * @param layer the layer just judged; layers {@code [0, layer]} share the budget now
+     * @param preferences of at least these layers
+     * @param candidates of every layer of the model
+     * @param heldLater entries, windows excluded, that the layers after this one still hold from earlier turns
+     */
+    public Stage(int layer, float[] preferences, int[] candidates, long heldLater) {
+        if (layer < 0 || layer >= candidates.length || preferences.length <= layer || heldLater < 0) {
+            throw new IllegalArgumentException("layer " + layer + " of " + candidates.length + ", " + preferences.length
+                    + " preferences, " + heldLater + " entries held later");
+        }
+        this.layer = layer;
+        this.preferences = preferences.clone();
+        this.candidates = candidates.clone();
+        this.heldLater = heldLater;
+    }
+
+    /** Layers of the model. */
+    public int layers() {
+        return candidates.length;
+    }
+
+    /** Layers that share the budget at this stage, the first ones of the model. */
+    public int seen() {
+        return layer + 1;
+    }
+
+    /** The claim of a layer below {@link #seen}, as a number that can be compared and divided. */
+    public double preference(int index) {
+        if (index > layer) {
+            throw new IndexOutOfBoundsException("preference of layer " + index + " at the stage of layer " + layer);
+        }
+        float preference = preferences[index];
+        return preference > 0 ? Math.min(preference, Float.MAX_VALUE) : 0;
+    }
+
+    /** Entries of a layer, any of the model's, that the policy judges. */
+    public int candidates(int index) {
+        return candidates[index];
+    }
+
+    /** Candidates of all layers of the model, or of those that share the budget. */
+    public long candidatesOfFirst(int layers) {
+        long sum = 0;
+        for (int index = 0; index < layers; index++) {
+            sum += candidates[index];
+        }
+        return sum;
+    }
+
+    /** What this stage may give away if the whole model may keep {@code count} entries per layer. */
+    public long total(int count) {
+        return Math.max(0, (long) count * layers() - heldLater);
+    }
+}
