@@ -74,14 +74,19 @@ record GgufHeader(int version, GgufMetadata metadata, Map<String, Placed> tensor
         if (value == null) {
             return DEFAULT_ALIGNMENT;
         }
-        if (value.type() == GgufType.UINT32) {
-            long alignment = value.wholeAt(0);
-            if (alignment > 0 && alignment <= LARGEST_ALIGNMENT && Long.bitCount(alignment) == 1) {
-                return (int) alignment;
-            }
+        if (isAlignment(value)) {
+            return (int) value.wholeAt(0);
         }
         throw file.damaged(
                 ALIGNMENT_KEY + " is " + value.kind() + " " + Quote.of(value.toString()) + ", not a power of two");
+    }
+
+    static boolean isAlignment(GgufValue value) {
+        if (value.type() != GgufType.UINT32) {
+            return false;
+        }
+        long alignment = value.wholeAt(0);
+        return alignment <= LARGEST_ALIGNMENT && Long.bitCount(alignment) == 1;
     }
 
     private static Described describe(MappedFile file, GgufCursor cursor, long index) {

@@ -5,7 +5,6 @@ import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kernels.Tensor;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -25,8 +24,13 @@ public final class GgufWriter {
 
     /**
      * Adds a metadata entry, or replaces it. The key {@code general.alignment}, a UINT32, sets the alignment.
+     *
+     * @throws IllegalArgumentException if an alignment is no power of two
      */
     public GgufWriter metadata(String key, GgufValue value) {
+        if (key.equals(GgufHeader.ALIGNMENT_KEY) && !GgufHeader.isAlignment(value)) {
+            throw new IllegalArgumentException("an alignment of " + value);
+        }
         metadata.put(key, value);
         return this;
     }
@@ -136,40 +140,25 @@ public final class GgufWriter {
                 case ARRAY -> {
                     number(value.elementType().number(), Integer.BYTES);
                     number(value.length(), Long.BYTES);
-                    elements(value.content());
+                    elements(value);
                 }
                 case UINT8, INT8, UINT16, INT16, UINT32, INT32, UINT64, INT64 ->
                     number(value.wholeAt(0), value.type().leastBytes());
             }
         }
 
-        private void elements(Object content) {
-            switch (content) {
+        private void elements(GgufValue array) {
+            switch (array.content()) {
                 case byte[] bytes -> bytes(bytes);
-                case short[] shorts -> {
-                    ByteBuffer buffer = room(shorts.length, Short.BYTES);
-                    buffer.asShortBuffer().put(shorts);
-                    bytes(buffer.array());
-                }
-                case int[] ints -> {
-                    ByteBuffer buffer = room(ints.length, Integer.BYTES);
-                    buffer.asIntBuffer().put(ints);
-                    bytes(buffer.array());
-                }
-                case long[] longs -> {
-                    ByteBuffer buffer = room(longs.length, Long.BYTES);
-                    buffer.asLongBuffer().put(longs);
-                    bytes(buffer.array());
-                }
                 case float[] floats -> {
-                    ByteBuffer buffer = room(floats.length, Float.BYTES);
-                    buffer.asFloatBuffer().put(floats);
-                    bytes(buffer.array());
+                    for (float number : floats) {
+                        number(Float.floatToRawIntBits(number), Float.BYTES);
+                    }
                 }
                 case double[] doubles -> {
-                    ByteBuffer buffer = room(doubles.length, Double.BYTES);
-                    buffer.asDoubleBuffer().put(doubles);
-                    bytes(buffer.array());
+                    for (double number : doubles) {
+                        number(Double.doubleToRawLongBits(number), Double.BYTES);
+                    }
                 }
                 case String[] strings -> {
                     for (String string : strings) {
@@ -177,16 +166,16 @@ public final class GgufWriter {
                     }
                 }
                 case GgufValue[] arrays -> {
-                    for (GgufValue array : arrays) {
-                        value(array);
+                    for (GgufValue inner : arrays) {
+                        value(inner);
                     }
                 }
-                default -> throw new IllegalArgumentException(content.getClass() + " is no array of GGUF");
+                default -> {
+                    for (int i = 0; i < array.length(); i++) {
+                        number(array.wholeAt(i), array.elementType().leastBytes());
+                    }
+                }
             }
-        }
-
-        private static ByteBuffer room(int elements, int bytesEach) {
-            return ByteBuffer.allocate(Math.multiplyExact(elements, bytesEach)).order(ByteOrder.LITTLE_ENDIAN);
         }
     }
 }

@@ -12,6 +12,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import java.util.UUID;
 
 /**
@@ -53,7 +54,7 @@ final class NewFile {
         } catch (IOException e) {
             throw unwritable(path, e);
         } catch (UncheckedIOException e) {
-            throw unwritable(path, e.getCause());
+            throw unwritable(path, Objects.requireNonNull(e.getCause()));
         } finally {
             if (!done) {
                 discard(part);

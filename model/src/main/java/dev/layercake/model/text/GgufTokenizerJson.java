@@ -3,11 +3,12 @@ package dev.layercake.model.text;
 import dev.layercake.kernels.LayercakeException;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.stream.Collectors;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -21,7 +22,12 @@ import tools.jackson.databind.json.JsonMapper;
  */
 final class GgufTokenizerJson {
     private static final JsonMapper MAPPER = new JsonMapper();
-    private static final String SPACE_MARK = "\u2581";
+    private static final String BYTE_LEVEL = """
+            {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""";
+    private static final String SPACE_TO_MARK = """
+            {"type":"Replace","pattern":{"String":" "},"content":"\u2581"}""";
+    private static final String MARK_TO_SPACE = """
+            {"type":"Replace","pattern":{"String":"\u2581"},"content":" "}""";
 
     private final GgufVocabulary vocabulary;
     private final Map<String, Integer> idOfPiece = new LinkedHashMap<>();
@@ -64,34 +70,18 @@ final class GgufTokenizerJson {
             }
             addMerge(merge.substring(0, space), merge.substring(space + 1), 0, merges);
         }
+        String splits = rule.expressions().stream()
+                .map(expression -> "{\"type\":\"Split\",\"pattern\":{\"Regex\":" + MAPPER.writeValueAsString(expression)
+                        + "},\"behavior\":\"Isolated\",\"invert\":false},")
+                .collect(Collectors.joining());
         return document(json -> {
             if (rule.composes()) {
-                json.writeName("normalizer");
-                json.writeStartObject();
-                json.writeStringProperty("type", "NFC");
-                json.writeEndObject();
+                section(json, "normalizer", "{\"type\":\"NFC\"}");
             }
-            json.writeName("pre_tokenizer");
-            json.writeStartObject();
-            json.writeStringProperty("type", "Sequence");
-            json.writeArrayPropertyStart("pretokenizers");
-            for (String expression : rule.expressions()) {
-                json.writeStartObject();
-                json.writeStringProperty("type", "Split");
-                json.writeObjectPropertyStart("pattern");
-                json.writeStringProperty("Regex", expression);
-                json.writeEndObject();
-                json.writeStringProperty("behavior", "Isolated");
-                json.writeBooleanProperty("invert", false);
-                json.writeEndObject();
-            }
-            writeByteLevel(json);
-            json.writeEndArray();
-            json.writeEndObject();
-            writePostProcessor(json, rule.addsBos());
-            json.writeName("decoder");
-            writeByteLevel(json);
-            writeModel(json, merges, rule.ignoresMerges(), false);
+            section(json, "pre_tokenizer", "{\"type\":\"Sequence\",\"pretokenizers\":[" + splits + BYTE_LEVEL + "]}");
+            section(json, "decoder", BYTE_LEVEL);
+            writePostProcessor(json, vocabulary.addBos().orElse(rule.addsBos()), vocabulary.bos(), vocabulary.eos());
+            writeModel(json, merges, rule.ignoresMerges(), OptionalInt.empty());
         });
     }
 
@@ -101,41 +91,25 @@ final class GgufTokenizerJson {
                     "The GGUF vocabulary is of the kind llama but has no tokenizer.ggml.scores; the file is incomplete.");
         }
         boolean spacePrefix = vocabulary.addSpacePrefix().orElse(true);
+        String prepend = spacePrefix ? "{\"type\":\"Prepend\",\"prepend\":\"\u2581\"}," : "";
+        String strip = spacePrefix ? ",{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}" : "";
         List<Merge> merges = mergesFromScores();
         return document(json -> {
-            json.writeName("normalizer");
-            json.writeStartObject();
-            json.writeStringProperty("type", "Sequence");
-            json.writeArrayPropertyStart("normalizers");
-            if (spacePrefix) {
-                json.writeStartObject();
-                json.writeStringProperty("type", "Prepend");
-                json.writeStringProperty("prepend", SPACE_MARK);
-                json.writeEndObject();
-            }
-            writeReplace(json, " ", SPACE_MARK);
-            json.writeEndArray();
-            json.writeEndObject();
-            writePostProcessor(json, true);
-            json.writeName("decoder");
-            json.writeStartObject();
-            json.writeStringProperty("type", "Sequence");
-            json.writeArrayPropertyStart("decoders");
-            writeReplace(json, SPACE_MARK, " ");
-            writeType(json, "ByteFallback");
-            writeType(json, "Fuse");
-            if (spacePrefix) {
-                json.writeStartObject();
-                json.writeStringProperty("type", "Strip");
-                json.writeStringProperty("content", " ");
-                json.writeNumberProperty("start", 1);
-                json.writeNumberProperty("stop", 0);
-                json.writeEndObject();
-            }
-            json.writeEndArray();
-            json.writeEndObject();
-            writeModel(json, merges, false, true);
+            section(json, "normalizer", "{\"type\":\"Sequence\",\"normalizers\":[" + prepend + SPACE_TO_MARK + "]}");
+            section(
+                    json,
+                    "decoder",
+                    "{\"type\":\"Sequence\",\"decoders\":[" + MARK_TO_SPACE
+                            + ",{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}" + strip + "]}");
+            // SentencePiece's own numbers, for files that leave the keys out.
+            writePostProcessor(
+                    json, vocabulary.addBos().orElse(true), orElse(vocabulary.bos(), 1), orElse(vocabulary.eos(), 2));
+            writeModel(json, merges, false, orElse(vocabulary.unknown(), 0));
         });
+    }
+
+    private OptionalInt orElse(OptionalInt id, int usual) {
+        return id.isPresent() || usual >= vocabulary.tokens().size() ? id : OptionalInt.of(usual);
     }
 
     private List<Merge> mergesFromScores() {
@@ -217,68 +191,49 @@ final class GgufTokenizerJson {
                 && !content.equals("<|endoftext|>");
     }
 
-    private void writePostProcessor(JsonGenerator json, boolean addsBosUnlessSaid) {
-        boolean bos = vocabulary.addBos().orElse(addsBosUnlessSaid)
-                && vocabulary.bos().isPresent();
-        boolean eos = vocabulary.addEos().orElse(false) && vocabulary.eos().isPresent();
-        if (!bos && !eos) {
-            return;
+    private void writePostProcessor(JsonGenerator json, boolean addsBos, OptionalInt bos, OptionalInt eos) {
+        boolean addsEos = vocabulary.addEos().orElse(false);
+        requireKnown("bos", vocabulary.addBos().orElse(false), bos);
+        requireKnown("eos", addsEos, eos);
+        StringBuilder single = new StringBuilder();
+        StringBuilder specials = new StringBuilder();
+        if (addsBos && bos.isPresent()) {
+            single.append("{\"SpecialToken\":{\"id\":\"bos\",\"type_id\":0}},");
+            specials.append(templateToken("bos", bos.getAsInt()));
         }
-        Map<String, Integer> specials = new HashMap<>();
-        json.writeName("post_processor");
-        json.writeStartObject();
-        json.writeStringProperty("type", "TemplateProcessing");
-        for (String form : List.of("single", "pair")) {
-            json.writeArrayPropertyStart(form);
-            for (String sequence : form.equals("single") ? List.of("A") : List.of("A", "B")) {
-                if (bos) {
-                    writeTemplateToken(json, vocabulary.bos().getAsInt(), specials);
-                }
-                json.writeStartObject();
-                json.writeObjectPropertyStart("Sequence");
-                json.writeStringProperty("id", sequence);
-                json.writeNumberProperty("type_id", 0);
-                json.writeEndObject();
-                json.writeEndObject();
-                if (eos) {
-                    writeTemplateToken(json, vocabulary.eos().getAsInt(), specials);
-                }
-            }
-            json.writeEndArray();
+        single.append("{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}");
+        if (addsEos && eos.isPresent()) {
+            single.append(",{\"SpecialToken\":{\"id\":\"eos\",\"type_id\":0}}");
+            specials.append(specials.isEmpty() ? "" : ",").append(templateToken("eos", eos.getAsInt()));
         }
-        json.writeObjectPropertyStart("special_tokens");
-        for (Map.Entry<String, Integer> special : specials.entrySet()) {
-            json.writeObjectPropertyStart(special.getKey());
-            json.writeStringProperty("id", special.getKey());
-            json.writeArrayPropertyStart("ids");
-            json.writeNumber(special.getValue());
-            json.writeEndArray();
-            json.writeArrayPropertyStart("tokens");
-            json.writeString(special.getKey());
-            json.writeEndArray();
-            json.writeEndObject();
+        if (!specials.isEmpty()) {
+            section(
+                    json,
+                    "post_processor",
+                    "{\"type\":\"TemplateProcessing\",\"single\":[" + single
+                            + "],\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
+                            + "{\"Sequence\":{\"id\":\"B\",\"type_id\":1}}],\"special_tokens\":{" + specials + "}}");
         }
-        json.writeEndObject();
-        json.writeEndObject();
     }
 
-    private void writeTemplateToken(JsonGenerator json, int id, Map<String, Integer> specials) {
-        String piece = vocabulary.tokens().get(id);
-        specials.put(piece, id);
-        json.writeStartObject();
-        json.writeObjectPropertyStart("SpecialToken");
-        json.writeStringProperty("id", piece);
-        json.writeNumberProperty("type_id", 0);
-        json.writeEndObject();
-        json.writeEndObject();
+    private String templateToken(String name, int id) {
+        return "\"" + name + "\":{\"id\":\"" + name + "\",\"ids\":[" + id + "],\"tokens\":["
+                + MAPPER.writeValueAsString(vocabulary.tokens().get(id)) + "]}";
     }
 
-    private void writeModel(JsonGenerator json, List<Merge> merges, boolean ignoreMerges, boolean byteFallback) {
+    private static void requireKnown(String name, boolean added, OptionalInt id) {
+        if (added && id.isEmpty()) {
+            throw LayercakeException.badModel("tokenizer.ggml.add_" + name + "_token is true but tokenizer.ggml." + name
+                    + "_token_id is not there; the GGUF file is incomplete.");
+        }
+    }
+
+    private void writeModel(JsonGenerator json, List<Merge> merges, boolean ignoreMerges, OptionalInt unknown) {
+        boolean byteFallback = unknown.isPresent();
         json.writeObjectPropertyStart("model");
         json.writeStringProperty("type", "BPE");
-        if (byteFallback && vocabulary.unknown().isPresent()) {
-            json.writeStringProperty(
-                    "unk_token", vocabulary.tokens().get(vocabulary.unknown().getAsInt()));
+        if (unknown.isPresent()) {
+            json.writeStringProperty("unk_token", vocabulary.tokens().get(unknown.getAsInt()));
         }
         json.writeBooleanProperty("fuse_unk", byteFallback);
         json.writeBooleanProperty("byte_fallback", byteFallback);
@@ -299,29 +254,9 @@ final class GgufTokenizerJson {
         json.writeEndObject();
     }
 
-    private static void writeByteLevel(JsonGenerator json) {
-        json.writeStartObject();
-        json.writeStringProperty("type", "ByteLevel");
-        json.writeBooleanProperty("add_prefix_space", false);
-        json.writeBooleanProperty("trim_offsets", true);
-        json.writeBooleanProperty("use_regex", false);
-        json.writeEndObject();
-    }
-
-    private static void writeReplace(JsonGenerator json, String from, String to) {
-        json.writeStartObject();
-        json.writeStringProperty("type", "Replace");
-        json.writeObjectPropertyStart("pattern");
-        json.writeStringProperty("String", from);
-        json.writeEndObject();
-        json.writeStringProperty("content", to);
-        json.writeEndObject();
-    }
-
-    private static void writeType(JsonGenerator json, String type) {
-        json.writeStartObject();
-        json.writeStringProperty("type", type);
-        json.writeEndObject();
+    private static void section(JsonGenerator json, String name, String value) {
+        json.writeName(name);
+        json.writeRawValue(value);
     }
 
     private record Merge(String left, String right, float score) {}

@@ -1,6 +1,9 @@
 package dev.layercake.model.text;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.GgufMetadata;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -38,6 +41,8 @@ public record GgufVocabulary(
         Optional<Boolean> addEos,
         Optional<Boolean> addSpacePrefix) {
 
+    private static final String PREFIX = "tokenizer.ggml.";
+
     public static final int NORMAL = 1;
     public static final int UNKNOWN = 2;
     public static final int CONTROL = 3;
@@ -57,6 +62,52 @@ public record GgufVocabulary(
         requireId("bos_token_id", bos, tokens.size());
         requireId("eos_token_id", eos, tokens.size());
         requireId("unknown_token_id", unknown, tokens.size());
+    }
+
+    /**
+     * Takes the {@code tokenizer.ggml.*} keys out of a GGUF file.
+     *
+     * @throws LayercakeException (bad model) if the file holds no vocabulary or the keys do not fit together
+     */
+    public static GgufVocabulary of(GgufMetadata metadata) {
+        return new GgufVocabulary(
+                metadata.string(PREFIX + "model"),
+                text(metadata, "pre"),
+                metadata.string("general.architecture", ""),
+                metadata.has(PREFIX + "tokens") ? metadata.strings(PREFIX + "tokens") : List.of(),
+                metadata.has(PREFIX + "scores") ? floats(metadata.floats(PREFIX + "scores")) : List.of(),
+                metadata.has(PREFIX + "token_type") ? integers(metadata.ints(PREFIX + "token_type")) : List.of(),
+                metadata.has(PREFIX + "merges") ? metadata.strings(PREFIX + "merges") : List.of(),
+                id(metadata, "bos_token_id"),
+                id(metadata, "eos_token_id"),
+                id(metadata, "unknown_token_id"),
+                flag(metadata, "add_bos_token"),
+                flag(metadata, "add_eos_token"),
+                flag(metadata, "add_space_prefix"));
+    }
+
+    private static Optional<String> text(GgufMetadata metadata, String key) {
+        return metadata.has(PREFIX + key) ? Optional.of(metadata.string(PREFIX + key)) : Optional.empty();
+    }
+
+    private static Optional<Boolean> flag(GgufMetadata metadata, String key) {
+        return metadata.has(PREFIX + key) ? Optional.of(metadata.bool(PREFIX + key)) : Optional.empty();
+    }
+
+    private static OptionalInt id(GgufMetadata metadata, String key) {
+        return metadata.has(PREFIX + key) ? OptionalInt.of(metadata.intValue(PREFIX + key)) : OptionalInt.empty();
+    }
+
+    private static List<Float> floats(float[] values) {
+        List<Float> list = new ArrayList<>(values.length);
+        for (float value : values) {
+            list.add(value);
+        }
+        return list;
+    }
+
+    private static List<Integer> integers(int[] values) {
+        return Arrays.stream(values).boxed().toList();
     }
 
     int type(int id) {
