@@ -26,9 +26,9 @@ public record EngineOptions(
 
     /** @throws LayercakeException (bad input) if a value is out of range */
     public EngineOptions {
-        require(threads >= 1 && threads <= 1024, "threads must be between 1 and 1024, not " + threads);
-        require(kvMemoryBytes >= 0, "the KV memory limit must not be negative, but is " + kvMemoryBytes + " bytes");
-        require(contextTokens >= 0, "the context must not be negative, but is " + contextTokens + " tokens");
+        require(threads >= 1 && threads <= 1024, "Threads must be between 1 and 1024, not " + threads);
+        require(kvMemoryBytes >= 0, "The KV memory limit must not be negative, but is " + kvMemoryBytes + " bytes");
+        require(contextTokens >= 0, "The context must not be negative, but is " + contextTokens + " tokens");
     }
 
     /** A builder that begins with {@link #DEFAULT}. */
@@ -38,7 +38,7 @@ public record EngineOptions(
 
     private static void require(boolean holds, String otherwise) {
         if (!holds) {
-            throw LayercakeException.badInput(otherwise);
+            throw LayercakeException.badInput(otherwise + ".");
         }
     }
 

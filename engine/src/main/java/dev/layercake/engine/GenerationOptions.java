@@ -34,16 +34,16 @@ public record GenerationOptions(
     /** @throws LayercakeException (bad input) if a value is out of range */
     public GenerationOptions {
         stopStrings = List.copyOf(stopStrings);
-        require(maxTokens >= 1, "max tokens must be at least 1, not " + maxTokens);
-        require(temperature >= 0 && temperature <= 100, "temperature must be between 0 and 100, not " + temperature);
-        require(topK >= 0, "top-k must not be negative, but is " + topK + "; 0 switches it off");
-        require(topP > 0 && topP <= 1, "top-p must be above 0 and at most 1, not " + topP + "; 1 switches it off");
-        require(minP >= 0 && minP <= 1, "min-p must be between 0 and 1, not " + minP + "; 0 switches it off");
+        require(maxTokens >= 1, "Max tokens must be at least 1, not " + maxTokens);
+        require(temperature >= 0 && temperature <= 100, "Temperature must be between 0 and 100, not " + temperature);
+        require(topK >= 0, "Top-k must not be negative, but is " + topK + "; 0 switches it off");
+        require(topP > 0 && topP <= 1, "Top-p must be above 0 and at most 1, not " + topP + "; 1 switches it off");
+        require(minP >= 0 && minP <= 1, "Min-p must be between 0 and 1, not " + minP + "; 0 switches it off");
         require(
                 repetitionPenalty > 0 && repetitionPenalty <= 100,
-                "the repetition penalty must be above 0 and at most 100, not " + repetitionPenalty + "; 1 switches it off");
-        require(penaltyWindow >= 0, "the penalty window must not be negative, but is " + penaltyWindow);
-        require(stopStrings.stream().noneMatch(String::isEmpty), "a stop string must not be empty");
+                "The repetition penalty must be above 0 and at most 100, not " + repetitionPenalty + "; 1 switches it off");
+        require(penaltyWindow >= 0, "The penalty window must not be negative, but is " + penaltyWindow);
+        require(stopStrings.stream().noneMatch(String::isEmpty), "A stop string must not be empty");
     }
 
     /** Whether the likeliest token is taken always. */
@@ -73,7 +73,7 @@ public record GenerationOptions(
 
     private static void require(boolean holds, String otherwise) {
         if (!holds) {
-            throw LayercakeException.badInput(otherwise);
+            throw LayercakeException.badInput(otherwise + ".");
         }
     }
 

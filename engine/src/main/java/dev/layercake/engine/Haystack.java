@@ -77,8 +77,8 @@ public record Haystack(String text, List<Fact> facts, Fact needle) {
             room -= tokenCount.applyAsInt(fact.sentence());
         }
         if (room < 0) {
-            throw LayercakeException.badInput("a text of " + tokens + " tokens has no room for " + facts
-                    + (facts == 1 ? " fact" : " facts") + " and a question; ask for at least " + (tokens - room) + " tokens");
+            throw LayercakeException.badInput("A text of " + tokens + " tokens has no room for " + facts
+                    + (facts == 1 ? " fact" : " facts") + " and a question; ask for at least " + (tokens - room) + " tokens.");
         }
         List<String> sentences = filler(random.nextLong(), room, tokenCount);
         int fillerCount = sentences.size();

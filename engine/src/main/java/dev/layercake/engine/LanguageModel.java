@@ -114,6 +114,11 @@ public final class LanguageModel implements AutoCloseable {
         return kernels.description();
     }
 
+    /** Name of the kernels: "scalar", "simd". */
+    public String kernelName() {
+        return kernels.kernels().name();
+    }
+
     /** Most tokens of a sequence, prompt and answers together. */
     public int contextTokens() {
         return options.contextTokens() > 0

@@ -32,14 +32,26 @@ public record MemoryPlan(
         return (weightsResident ? 0 : weightBytes) + kvPeakBytes + workingBytes;
     }
 
+    /** This plan with the KV memory of another. */
+    MemoryPlan withKvOf(MemoryPlan other) {
+        return new MemoryPlan(
+                weightBytes,
+                weightsResident,
+                other.kvPeakBytes,
+                other.kvKeptBytes,
+                other.kvFullBytes,
+                workingBytes,
+                availableBytes);
+    }
+
     /** @throws LayercakeException (over capacity), with the numbers, if the machine has too little left */
     void requireFits() {
         if (neededBytes() > availableBytes) {
             String weights = weightsResident ? "" : Bytes.text(weightBytes) + " for weights, ";
-            throw LayercakeException.overCapacity("this needs " + Bytes.text(neededBytes()) + " of memory (" + weights
+            throw LayercakeException.overCapacity("This needs " + Bytes.text(neededBytes()) + " of memory (" + weights
                     + Bytes.text(kvPeakBytes) + " for keys and values, " + Bytes.text(workingBytes)
                     + " while reading the prompt), but the machine has " + Bytes.text(availableBytes)
-                    + " left; use a smaller budget, a shorter prompt or a smaller model");
+                    + " left; use a smaller budget, a shorter prompt or a smaller model.");
         }
     }
 

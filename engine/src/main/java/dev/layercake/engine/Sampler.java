@@ -60,7 +60,7 @@ final class Sampler {
         }
         if (best < 0 || bestLogit == Float.POSITIVE_INFINITY) {
             throw LayercakeException.badModel(
-                    "the model's output is not a number; its weights are damaged or overflow in the type they were quantised to");
+                    "The model's output is not a number; its weights are damaged or overflow in the type they were quantised to.");
         }
         return best;
     }
