@@ -6,6 +6,11 @@ import org.jspecify.annotations.Nullable;
 final class SimdAttention {
     private SimdAttention() {}
 
+    static void attend(
+            AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
+        new PrefillAttention(shape, rows, queries, firstPosition, out, workers).run();
+    }
+
     static void attendOne(
             AttentionShape shape,
             KvRows[] rows,
