@@ -42,6 +42,15 @@ final class JinjaAccess {
         return value == null ? missing(target, name) : value;
     }
 
+    /** The attribute that the value itself has, never an element of it. */
+    Object ownAttribute(Object target, String name) {
+        if (target instanceof Undefined undefined) {
+            throw undefined.failure();
+        }
+        Object value = attributeOrNull(target, name);
+        return value == null ? missing(target, name) : value;
+    }
+
     Object item(Object target, Object index) {
         if (target instanceof Undefined undefined) {
             throw undefined.failure();

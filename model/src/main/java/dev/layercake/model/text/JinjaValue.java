@@ -32,7 +32,7 @@ sealed interface JinjaValue {
 
     /** A tuple; {@code names} name its elements where the tuple is a named one. */
     record Tuple(List<Object> items, List<String> names) implements JinjaValue {
-        Tuple {
+        public Tuple {
             items = List.copyOf(items);
             names = List.copyOf(names);
         }
