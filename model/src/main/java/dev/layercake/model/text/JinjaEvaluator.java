@@ -105,8 +105,8 @@ final class JinjaEvaluator {
     private Map<Object, Object> dict(JinjaExpression.DictLiteral dict, JinjaScope scope) {
         Map<Object, Object> values = new LinkedHashMap<>();
         for (int i = 0; i < dict.keys().size(); i++) {
-            Object key = operations.key(evaluate(dict.keys().get(i), scope));
-            values.put(key, evaluate(dict.values().get(i), scope));
+            Object key = evaluate(dict.keys().get(i), scope);
+            operations.put(values, key, evaluate(dict.values().get(i), scope));
         }
         return values;
     }

@@ -68,7 +68,7 @@ final class JinjaFilters {
         String indent = null;
         if (bound.given(1)) {
             String text = JinjaOperations.textOrNull(bound.required(1));
-            indent = text != null ? text : " ".repeat((int) Math.clamp(bound.integer(1, 0), 0, 1_000));
+            indent = text != null ? text : " ".repeat(Math.clamp(bound.integer(1, 0), 0, 1_000));
         }
         String itemSeparator = indent == null ? ", " : ",";
         String keySeparator = ": ";

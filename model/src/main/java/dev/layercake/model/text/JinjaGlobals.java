@@ -82,7 +82,7 @@ final class JinjaGlobals {
                 if (parts.size() != 2) {
                     throw JinjaException.of(function + " needs a mapping or pairs");
                 }
-                dict.put(operations.key(parts.get(0)), parts.get(1));
+                operations.put(dict, parts.get(0), parts.get(1));
             }
         }
         dict.putAll(arguments.named());

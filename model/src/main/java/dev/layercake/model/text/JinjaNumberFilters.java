@@ -51,7 +51,7 @@ final class JinjaNumberFilters {
         Object number = JinjaArithmetic.numberOrNull(value);
         String text = JinjaOperations.textOrNull(value);
         if (text != null) {
-            number = integerOrNull(JinjaText.strip(text), (int) Math.clamp(bound.integer(1, 10), 0, 36));
+            number = integerOrNull(JinjaText.strip(text), Math.clamp(bound.integer(1, 10), 0, 36));
             number = number == null ? realOrNull(text) : number;
         }
         if (number instanceof Double real) {
@@ -121,7 +121,7 @@ final class JinjaNumberFilters {
         Bound bound = arguments.bind("round", 0, "precision", "method");
         Object number = number(value, "round");
         String method = bound.text(1, "common");
-        int precision = (int) Math.clamp(bound.integer(0, 0), -400, 400);
+        int precision = Math.clamp(bound.integer(0, 0), -400, 400);
         if (!method.equals("common") && !method.equals("ceil") && !method.equals("floor")) {
             throw JinjaException.of("method must be common, ceil or floor");
         }
