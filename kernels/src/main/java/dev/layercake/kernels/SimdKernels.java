@@ -180,7 +180,7 @@ public final class SimdKernels implements Kernels {
     @Override
     public void attend(
             AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
-        attention.attend(shape, rows, queries, firstPosition, out, workers);
+        SimdAttention.attend(shape, rows, queries, firstPosition, out, workers);
     }
 
     @Override
@@ -192,7 +192,7 @@ public final class SimdKernels implements Kernels {
             Tensor out,
             @Nullable Tensor probabilities,
             Workers workers) {
-        attention.attendOne(shape, rows, query, position, out, probabilities, workers);
+        SimdAttention.attendOne(shape, rows, query, position, out, probabilities, workers);
     }
 
     @Override
