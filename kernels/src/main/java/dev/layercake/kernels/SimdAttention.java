@@ -21,4 +21,37 @@ final class SimdAttention {
             Workers workers) {
         new DecodeAttention(shape, rows, query, position, out, probabilities, workers).run();
     }
+
+    static void windowStatistics(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor windowQueries,
+            int firstPosition,
+            WindowStatistics statistics,
+            Workers workers) {
+        new WindowAttention(shape, rows, windowQueries, firstPosition, statistics, workers).run();
+    }
+
+    static void store(KvRows[] rows, int firstSlot, Tensor keys, Tensor values, Workers workers) {
+        int tokens = (int) keys.rows();
+        workers.run((worker, count) -> {
+            int from = (int) ((long) tokens * worker / count);
+            int to = (int) ((long) tokens * (worker + 1) / count);
+            for (int head = 0; head < rows.length; head++) {
+                KvRows entries = rows[head];
+                int headDim = entries.headDim();
+                long column = (long) head * headDim * Float.BYTES;
+                for (int token = from; token < to; token++) {
+                    int slot = firstSlot + token;
+                    SimdCodec.encode(
+                            entries.keyType(), keys.rowAddress(token) + column, entries.keyAddress(slot), headDim);
+                    SimdCodec.encode(
+                            entries.valueType(),
+                            values.rowAddress(token) + column,
+                            entries.valueAddress(slot),
+                            headDim);
+                }
+            }
+        });
+    }
 }
