@@ -66,8 +66,9 @@ enum Architecture {
     }
 
     private static LayercakeException unknown(String name, String where) {
-        String known =
-                Arrays.stream(values()).map(candidate -> candidate.huggingFaceName).collect(Collectors.joining(", "));
+        String known = Arrays.stream(values())
+                .map(candidate -> candidate.huggingFaceName)
+                .collect(Collectors.joining(", "));
         return LayercakeException.badModel(
                 "architecture '" + name + "' (" + where + ") is not supported; known are " + known);
     }

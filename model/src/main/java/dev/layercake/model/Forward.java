@@ -182,7 +182,12 @@ public final class Forward implements AutoCloseable {
                         // Nobody reads the last layer's output but the output matrix, and it reads one row.
                         Activations last = lastRow(chunk);
                         attendAndAdd(
-                                layer, shape, rows, last, firstPosition + tokens.length - 1, hidden.slice(tokens.length - 1, 1));
+                                layer,
+                                shape,
+                                rows,
+                                last,
+                                firstPosition + tokens.length - 1,
+                                hidden.slice(tokens.length - 1, 1));
                     }
                     long done = (long) layer * tokens.length + first + count;
                     if (!progress.advance(done, (long) config.layerCount() * tokens.length)) {
@@ -210,7 +215,14 @@ public final class Forward implements AutoCloseable {
         Activations one = chunk.first(1);
         Tensor lastQuery = chunk.queries().slice(chunk.queries().rows() - 1, 1);
         return new Activations(
-                one.normed(), lastQuery, one.keys(), one.values(), one.attended(), one.projected(), one.gate(), one.up());
+                one.normed(),
+                lastQuery,
+                one.keys(),
+                one.values(),
+                one.attended(),
+                one.projected(),
+                one.gate(),
+                one.up());
     }
 
     /** Queries, keys and values of a chunk, with their biases, norms and rotary embedding. */
@@ -245,8 +257,7 @@ public final class Forward implements AutoCloseable {
     private void addFeedForward(Weights.Layer layer, Activations chunk, Tensor states) {
         kernels.rmsNorm(states, layer.feedForwardNorm(), config.normEpsilon(), chunk.normed(), workers);
         switch (layer.feedForward()) {
-            case Weights.Gated gated ->
-                gated(gated, chunk.normed(), chunk.gate(), chunk.up(), chunk.projected());
+            case Weights.Gated gated -> gated(gated, chunk.normed(), chunk.gate(), chunk.up(), chunk.projected());
             case Weights.Mixture mixture -> mixture(mixture, chunk);
         }
         addBlock(layer.feedForwardOutputNorm(), chunk.projected(), states);

@@ -74,15 +74,15 @@ final class GgufConfig {
     }
 
     private int vocabularySize() {
-        return Math.toIntExact(Math.min(Integer.MAX_VALUE, file.info("token_embd.weight").rows()));
+        return Math.toIntExact(
+                Math.min(Integer.MAX_VALUE, file.info("token_embd.weight").rows()));
     }
 
     private @Nullable Experts experts() {
         int count = integer("expert_count", 0);
         return count == 0
                 ? null
-                : new Experts(
-                        count, integer("expert_used_count"), metadata.bool(prefix + "expert_weights_norm", true));
+                : new Experts(count, integer("expert_used_count"), metadata.bool(prefix + "expert_weights_norm", true));
     }
 
     private List<Layer> layers(int headDim) {

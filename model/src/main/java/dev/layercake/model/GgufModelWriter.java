@@ -30,6 +30,8 @@ public final class GgufModelWriter {
         this.names = TensorNames.gguf(architecture);
         writer.metadata("general.architecture", GgufValue.string(architecture.ggufName()));
         writer.metadata("general.name", GgufValue.string(model.name()));
+        // The format's word for "bring your own token ids".
+        writer.metadata("tokenizer.ggml.model", GgufValue.string("none"));
     }
 
     /**

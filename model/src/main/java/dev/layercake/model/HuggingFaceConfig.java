@@ -138,10 +138,12 @@ final class HuggingFaceConfig {
     }
 
     private RopeConfig rope(int headDim) {
-        JsonNode rules = json.path("rope_parameters").isObject() ? json.path("rope_parameters") : json.path("rope_scaling");
+        JsonNode rules =
+                json.path("rope_parameters").isObject() ? json.path("rope_parameters") : json.path("rope_scaling");
         double theta = rules.path("rope_theta").asDouble(number("rope_theta", 10_000));
         double rotatedShare = number("partial_rotary_factor", 1);
-        return new RopeConfig(theta, (int) (headDim * rotatedShare), rules.isObject() ? scaling(rules) : new RopeConfig.None());
+        return new RopeConfig(
+                theta, (int) (headDim * rotatedShare), rules.isObject() ? scaling(rules) : new RopeConfig.None());
     }
 
     private RopeConfig.Scaling scaling(JsonNode rules) {

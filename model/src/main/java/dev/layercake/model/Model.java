@@ -88,7 +88,12 @@ public final class Model implements AutoCloseable {
     }
 
     private static Model loadGguf(
-            ModelFiles files, GgufFile file, @Nullable DType quantizeTo, Kernels kernels, Workers workers, Arena arena) {
+            ModelFiles files,
+            GgufFile file,
+            @Nullable DType quantizeTo,
+            Kernels kernels,
+            Workers workers,
+            Arena arena) {
         ModelConfig config = GgufConfig.parse(file);
         TensorNames names = TensorNames.gguf(Architecture.ofHuggingFace(config.architecture()));
         Weights weights = new WeightLoader(config, file, names, 0f, quantizeTo, arena, kernels, workers).load();
@@ -106,8 +111,10 @@ public final class Model implements AutoCloseable {
     private static Model loadHuggingFace(
             ModelFiles files, @Nullable DType quantizeTo, Kernels kernels, Workers workers, Arena arena) {
         JsonNode json = files.json("config.json")
-                .orElseThrow(() -> LayercakeException.badModel(files.path()
-                        + " has no config.json beside it, so the architecture is unknown; download it beside the weights"));
+                .orElseThrow(
+                        () -> LayercakeException.badModel(
+                                files.path()
+                                        + " has no config.json beside it, so the architecture is unknown; download it beside the weights"));
         JsonNode generation = files.json("generation_config.json").orElse(MissingNode.getInstance());
         ModelConfig config = HuggingFaceConfig.parse(json, generation);
         Architecture architecture = Architecture.ofHuggingFace(config.architecture());

@@ -68,7 +68,9 @@ public record ModelConfig(
      */
     public record Experts(int count, int perToken, boolean normalized) {
         public Experts {
-            require(count >= 1 && perToken >= 1 && perToken <= count, "routes to " + perToken + " of " + count + " experts");
+            require(
+                    count >= 1 && perToken >= 1 && perToken <= count,
+                    "routes to " + perToken + " of " + count + " experts");
         }
     }
 
@@ -79,7 +81,9 @@ public record ModelConfig(
         require(vocabularySize >= 1 && vocabularySize <= 1 << 24, "has a vocabulary of " + vocabularySize);
         require(!layers.isEmpty() && layers.size() <= 4096, "has " + layers.size() + " layers");
         require(queryHeads >= 1 && queryHeads <= 1 << 14, "has " + queryHeads + " query heads");
-        require(kvHeads >= 1 && queryHeads % kvHeads == 0, "has " + queryHeads + " query heads on " + kvHeads + " KV heads");
+        require(
+                kvHeads >= 1 && queryHeads % kvHeads == 0,
+                "has " + queryHeads + " query heads on " + kvHeads + " KV heads");
         require(headDim >= 2 && headDim <= 1 << 14, "has heads of " + headDim + " elements");
         require(contextLength >= 1, "has a context of " + contextLength + " tokens");
         require(normEpsilon >= 0 && normEpsilon < 1, "has a norm epsilon of " + normEpsilon);
@@ -109,7 +113,8 @@ public record ModelConfig(
 
     private static void require(boolean holds, String whatItHas) {
         if (!holds) {
-            throw LayercakeException.badModel("the checkpoint " + whatItHas + ", which no model has; its configuration is damaged");
+            throw LayercakeException.badModel(
+                    "the checkpoint " + whatItHas + ", which no model has; its configuration is damaged");
         }
     }
 }

@@ -31,9 +31,12 @@ final class ModelText {
     /** Of the files beside a checkpoint's Safetensors. */
     static ModelText ofCheckpoint(ModelFiles files) {
         return new ModelText(
-                () -> Tokenizer.of(files.companion("tokenizer.json")
-                        .orElseThrow(() -> LayercakeException.badModel(files.path()
-                                + " has no tokenizer.json, which turns text into tokens: download it beside the weights"))),
+                () -> Tokenizer.of(
+                        files.companion("tokenizer.json")
+                                .orElseThrow(
+                                        () -> LayercakeException.badModel(
+                                                files.path()
+                                                        + " has no tokenizer.json, which turns text into tokens: download it beside the weights"))),
                 () -> files.companion("config.json").map(Path::getParent).flatMap(ChatTemplates::fromFolder));
     }
 
@@ -61,7 +64,8 @@ final class ModelText {
     static ModelText none() {
         return new ModelText(
                 () -> {
-                    throw LayercakeException.badInput("a model with random weights has no tokenizer; use bench with it");
+                    throw LayercakeException.badInput(
+                            "a model with random weights has no tokenizer; use bench with it");
                 },
                 Optional::empty);
     }

@@ -82,8 +82,7 @@ final class RandomWeights {
             case Q8_0 -> setScales(matrix, Math.scalb(1f, exponent - 6));
             case Q4_0 -> setScales(matrix, Math.scalb(1f, exponent - 2));
             default ->
-                throw LayercakeException.badInput(
-                        "random weights can be F32, F16, BF16, Q8_0 or Q4_0, not " + dtype);
+                throw LayercakeException.badInput("random weights can be F32, F16, BF16, Q8_0 or Q4_0, not " + dtype);
         }
         return matrix;
     }

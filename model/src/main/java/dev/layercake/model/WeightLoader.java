@@ -56,9 +56,8 @@ final class WeightLoader {
             layers.add(layer(layer));
         }
         Tensor outputNorm = norm(names.outputNorm(), config.hiddenSize());
-        Tensor output = has(names.output())
-                ? matrix(names.output(), config.vocabularySize(), config.hiddenSize())
-                : embedding;
+        Tensor output =
+                has(names.output()) ? matrix(names.output(), config.vocabularySize(), config.hiddenSize()) : embedding;
         return new Weights(embedding, layers, outputNorm, output);
     }
 
@@ -148,7 +147,8 @@ final class WeightLoader {
     }
 
     private int columns(String name) {
-        return Math.toIntExact(Math.min(Integer.MAX_VALUE / 4, source.info(name + ".weight").columns()));
+        return Math.toIntExact(
+                Math.min(Integer.MAX_VALUE / 4, source.info(name + ".weight").columns()));
     }
 
     private static String at(String name, int layer) {

@@ -72,9 +72,8 @@ record Weights(Tensor embedding, List<Layer> layers, Tensor outputNorm, Tensor o
     }
 
     private Stream<Tensor> tensors() {
-        Stream<Tensor> ends = output == embedding
-                ? Stream.of(embedding, outputNorm)
-                : Stream.of(embedding, outputNorm, output);
+        Stream<Tensor> ends =
+                output == embedding ? Stream.of(embedding, outputNorm) : Stream.of(embedding, outputNorm, output);
         return Stream.concat(ends, layers.stream().flatMap(Weights::tensors));
     }
 
@@ -91,8 +90,7 @@ record Weights(Tensor embedding, List<Layer> layers, Tensor outputNorm, Tensor o
         Stream<Linear> linears = Stream.concat(
                 Stream.of(attention.query, attention.key, attention.value, attention.output),
                 blocks(layer.feedForward).flatMap(block -> Stream.of(block.gate, block.up, block.down)));
-        return Stream.concat(
-                        norms, linears.flatMap(linear -> Stream.<@Nullable Tensor>of(linear.matrix, linear.bias)))
+        return Stream.concat(norms, linears.flatMap(linear -> Stream.<@Nullable Tensor>of(linear.matrix, linear.bias)))
                 .mapMulti((tensor, sink) -> {
                     if (tensor != null) {
                         sink.accept(tensor);

@@ -24,12 +24,13 @@ class CakeEndToEndGoldenTest {
         GoldenFolder models = GoldenFolder.named("model");
         return golden.cases().stream()
                 .flatMap(entry -> TestModels.kernels().stream()
-                        .map(kernels -> DynamicTest.dynamicTest(
-                                entry.path("name").asString() + " " + kernels.name(), () -> {
+                        .map(kernels ->
+                                DynamicTest.dynamicTest(entry.path("name").asString() + " " + kernels.name(), () -> {
                                     Path model = Path.of(entry.path("model_dir").asString());
                                     check(
                                             entry,
-                                            golden.path().resolve(entry.path("file").asString()),
+                                            golden.path()
+                                                    .resolve(entry.path("file").asString()),
                                             models.path().resolve(model.getFileName()),
                                             kernels);
                                 })));
@@ -93,9 +94,7 @@ class CakeEndToEndGoldenTest {
 
     private static void checkLogits(float[] actual, float[] expected, int step) {
         for (int index = 0; index < expected.length; index++) {
-            assertThat(actual[index])
-                    .as("logit %d of step %d", index, step)
-                    .isCloseTo(expected[index], within(1e-3f));
+            assertThat(actual[index]).as("logit %d of step %d", index, step).isCloseTo(expected[index], within(1e-3f));
         }
     }
 }

@@ -25,7 +25,9 @@ public record GoldenFolder(Path path) {
 
     /** The entries of {@code cases} in its cases.json. */
     public List<JsonNode> cases() {
-        JsonNode cases = JsonMapper.shared().readTree(path.resolve("cases.json").toFile()).path("cases");
+        JsonNode cases = JsonMapper.shared()
+                .readTree(path.resolve("cases.json").toFile())
+                .path("cases");
         return StreamSupport.stream(cases.spliterator(), false).toList();
     }
 }

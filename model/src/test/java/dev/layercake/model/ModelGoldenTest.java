@@ -30,7 +30,8 @@ class ModelGoldenTest {
         return golden.cases().stream()
                 .flatMap(entry -> TestModels.kernels().stream()
                         .map(kernels -> DynamicTest.dynamicTest(name(entry) + " " + kernels.name(), () -> {
-                            Path folder = golden.path().resolve(entry.path("dir").asString());
+                            Path folder =
+                                    golden.path().resolve(entry.path("dir").asString());
                             check(folder, folder, kernels);
                         })));
     }
@@ -95,8 +96,8 @@ class ModelGoldenTest {
     private static float[] rows(Tensor states, int[] positions) {
         float[] picked = new float[positions.length * (int) states.columns()];
         for (int index = 0; index < positions.length; index++) {
-            System.arraycopy(
-                    Forward.row(states, positions[index]), 0, picked, index * (int) states.columns(), (int) states.columns());
+            System.arraycopy(Forward.row(states, positions[index]), 0, picked, index * (int) states.columns(), (int)
+                    states.columns());
         }
         return picked;
     }

@@ -22,10 +22,7 @@ public final class ChatTemplate {
     private final Map<String, String> specialTokens;
 
     private ChatTemplate(
-            String source,
-            JinjaTemplate template,
-            @Nullable ChatTemplate toolUse,
-            Map<String, String> specialTokens) {
+            String source, JinjaTemplate template, @Nullable ChatTemplate toolUse, Map<String, String> specialTokens) {
         this.source = source;
         this.template = template;
         this.toolUse = toolUse;
