@@ -225,13 +225,13 @@ final class DecodeAttention {
         int slot = from;
         for (; slot + Lanes.COUNT <= to; slot += Lanes.COUNT) {
             long address = row + (long) slot * Float.BYTES;
-            Lanes.store(Lanes.exp(Lanes.load(address).sub(largest)).mul(inverse), address);
+            Lanes.store(VectorMath.exp(Lanes.load(address).sub(largest)).mul(inverse), address);
         }
         if (slot < to) {
-            VectorMask<Float> rest = Lanes.FLOATS.indexInRange(slot, to);
+            VectorMask<Float> rest = VectorWidth.FLOATS.indexInRange(slot, to);
             long address = row + (long) slot * Float.BYTES;
             FloatVector scores = Lanes.load(address, rest);
-            Lanes.store(Lanes.exp(scores.sub(largest)).mul(inverse), address, rest);
+            Lanes.store(VectorMath.exp(scores.sub(largest)).mul(inverse), address, rest);
         }
     }
 
@@ -293,8 +293,8 @@ final class DecodeAttention {
 
         private void reset(int head) {
             for (int tile = 0; tile < queryTiles; tile++) {
-                Lanes.store(Lanes.broadcast(LOWEST), largest + (long) tile * Lanes.BYTES);
-                Lanes.store(Lanes.broadcast(0f), weightSums + (long) tile * Lanes.BYTES);
+                Lanes.store(VectorWidth.broadcast(LOWEST), largest + (long) tile * Lanes.BYTES);
+                Lanes.store(VectorWidth.broadcast(0f), weightSums + (long) tile * Lanes.BYTES);
                 for (int member = 0; member < GroupProduct.QUERIES; member++) {
                     int inGroup = tile * GroupProduct.QUERIES + member;
                     boolean real = inGroup < shape.group();
@@ -308,7 +308,7 @@ final class DecodeAttention {
                 }
             }
             for (long i = 0; i < queryTiles * tileBytes; i += Lanes.BYTES) {
-                Lanes.store(Lanes.broadcast(0f), sums + i);
+                Lanes.store(VectorWidth.broadcast(0f), sums + i);
             }
         }
 
@@ -344,7 +344,7 @@ final class DecodeAttention {
             for (int tile = 0; tile < queryTiles; tile++) {
                 long tileScores = scores + tile * scoreBytes;
                 if (shape.softcap() > 0) {
-                    cap(tileScores, tiles, shape.softcap());
+                    Lanes.softcap(tileScores, tiles, shape.softcap());
                 }
                 for (int run = 0; run < runs; run++) {
                     mask(entries, runSlot[run], runCount[run], tileScores + (long) runTile[run] * Lanes.BYTES);
@@ -407,7 +407,7 @@ final class DecodeAttention {
                     GroupProduct.weigh(values, stride, count, vectors, weights, factor, target);
                 }
                 // The further runs of the block add to what this one made.
-                Lanes.store(Lanes.broadcast(1f), factor);
+                Lanes.store(VectorWidth.broadcast(1f), factor);
             }
         }
 
@@ -505,13 +505,6 @@ final class DecodeAttention {
                 + ((long) member * GroupProduct.KEYS + key % GroupProduct.KEYS) * Float.BYTES;
     }
 
-    private static void cap(long scores, int tiles, float cap) {
-        for (int tile = 0; tile < tiles; tile++) {
-            long address = scores + (long) tile * Lanes.BYTES;
-            Lanes.store(Lanes.softcap(Lanes.load(address), cap), address);
-        }
-    }
-
     /** Turns a block's scores into weights relative to the running maximum, and says by what to scale what came before. */
     private static void softmax(long scores, int tiles, long largest, long weightSums, long factors) {
         FloatVector before = Lanes.load(largest);
@@ -520,11 +513,11 @@ final class DecodeAttention {
             most = most.max(Lanes.load(scores + (long) tile * Lanes.BYTES));
         }
         most = GroupProduct.largestOfKeys(most);
-        FloatVector factor = Lanes.exp(before.sub(most));
+        FloatVector factor = VectorMath.exp(before.sub(most));
         FloatVector sum = Lanes.load(weightSums).mul(factor);
         for (int tile = 0; tile < tiles; tile++) {
             long address = scores + (long) tile * Lanes.BYTES;
-            FloatVector weight = Lanes.exp(Lanes.load(address).sub(most));
+            FloatVector weight = VectorMath.exp(Lanes.load(address).sub(most));
             sum = sum.add(weight);
             Lanes.store(weight, address);
         }

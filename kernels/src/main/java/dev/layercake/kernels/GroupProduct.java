@@ -129,22 +129,22 @@ final class GroupProduct {
     }
 
     private static void scoreTile(long k0, long k1, long k2, long k3, int vectors, long queries, long target) {
-        FloatVector s0 = Lanes.broadcast(0f);
-        FloatVector s1 = Lanes.broadcast(0f);
-        FloatVector s2 = Lanes.broadcast(0f);
-        FloatVector s3 = Lanes.broadcast(0f);
-        FloatVector s4 = Lanes.broadcast(0f);
-        FloatVector s5 = Lanes.broadcast(0f);
-        FloatVector s6 = Lanes.broadcast(0f);
-        FloatVector s7 = Lanes.broadcast(0f);
-        FloatVector s8 = Lanes.broadcast(0f);
-        FloatVector s9 = Lanes.broadcast(0f);
-        FloatVector s10 = Lanes.broadcast(0f);
-        FloatVector s11 = Lanes.broadcast(0f);
-        FloatVector s12 = Lanes.broadcast(0f);
-        FloatVector s13 = Lanes.broadcast(0f);
-        FloatVector s14 = Lanes.broadcast(0f);
-        FloatVector s15 = Lanes.broadcast(0f);
+        FloatVector s0 = VectorWidth.broadcast(0f);
+        FloatVector s1 = VectorWidth.broadcast(0f);
+        FloatVector s2 = VectorWidth.broadcast(0f);
+        FloatVector s3 = VectorWidth.broadcast(0f);
+        FloatVector s4 = VectorWidth.broadcast(0f);
+        FloatVector s5 = VectorWidth.broadcast(0f);
+        FloatVector s6 = VectorWidth.broadcast(0f);
+        FloatVector s7 = VectorWidth.broadcast(0f);
+        FloatVector s8 = VectorWidth.broadcast(0f);
+        FloatVector s9 = VectorWidth.broadcast(0f);
+        FloatVector s10 = VectorWidth.broadcast(0f);
+        FloatVector s11 = VectorWidth.broadcast(0f);
+        FloatVector s12 = VectorWidth.broadcast(0f);
+        FloatVector s13 = VectorWidth.broadcast(0f);
+        FloatVector s14 = VectorWidth.broadcast(0f);
+        FloatVector s15 = VectorWidth.broadcast(0f);
         for (int i = 0; i < vectors; i++) {
             long offset = (long) i * Lanes.BYTES;
             long query = queries + (long) i * ROW_BYTES;
@@ -192,29 +192,29 @@ final class GroupProduct {
     }
 
     private static void scoreTileBfloat16(long k0, long k1, long k2, long k3, int pairs, long queries, long target) {
-        FloatVector s0 = Lanes.broadcast(0f);
-        FloatVector s1 = Lanes.broadcast(0f);
-        FloatVector s2 = Lanes.broadcast(0f);
-        FloatVector s3 = Lanes.broadcast(0f);
-        FloatVector s4 = Lanes.broadcast(0f);
-        FloatVector s5 = Lanes.broadcast(0f);
-        FloatVector s6 = Lanes.broadcast(0f);
-        FloatVector s7 = Lanes.broadcast(0f);
-        FloatVector s8 = Lanes.broadcast(0f);
-        FloatVector s9 = Lanes.broadcast(0f);
-        FloatVector s10 = Lanes.broadcast(0f);
-        FloatVector s11 = Lanes.broadcast(0f);
-        FloatVector s12 = Lanes.broadcast(0f);
-        FloatVector s13 = Lanes.broadcast(0f);
-        FloatVector s14 = Lanes.broadcast(0f);
-        FloatVector s15 = Lanes.broadcast(0f);
+        FloatVector s0 = VectorWidth.broadcast(0f);
+        FloatVector s1 = VectorWidth.broadcast(0f);
+        FloatVector s2 = VectorWidth.broadcast(0f);
+        FloatVector s3 = VectorWidth.broadcast(0f);
+        FloatVector s4 = VectorWidth.broadcast(0f);
+        FloatVector s5 = VectorWidth.broadcast(0f);
+        FloatVector s6 = VectorWidth.broadcast(0f);
+        FloatVector s7 = VectorWidth.broadcast(0f);
+        FloatVector s8 = VectorWidth.broadcast(0f);
+        FloatVector s9 = VectorWidth.broadcast(0f);
+        FloatVector s10 = VectorWidth.broadcast(0f);
+        FloatVector s11 = VectorWidth.broadcast(0f);
+        FloatVector s12 = VectorWidth.broadcast(0f);
+        FloatVector s13 = VectorWidth.broadcast(0f);
+        FloatVector s14 = VectorWidth.broadcast(0f);
+        FloatVector s15 = VectorWidth.broadcast(0f);
         for (int i = 0; i < pairs; i++) {
             long offset = (long) i * Lanes.BYTES;
             long query = queries + (long) i * 2 * ROW_BYTES;
-            IntVector pair0 = Lanes.loadInts(k0 + offset);
-            IntVector pair1 = Lanes.loadInts(k1 + offset);
-            IntVector pair2 = Lanes.loadInts(k2 + offset);
-            IntVector pair3 = Lanes.loadInts(k3 + offset);
+            IntVector pair0 = VectorWidth.loadInts(k0 + offset);
+            IntVector pair1 = VectorWidth.loadInts(k1 + offset);
+            IntVector pair2 = VectorWidth.loadInts(k2 + offset);
+            IntVector pair3 = VectorWidth.loadInts(k3 + offset);
             FloatVector evens0 = Lanes.evens(pair0);
             FloatVector evens1 = Lanes.evens(pair1);
             FloatVector evens2 = Lanes.evens(pair2);
@@ -283,10 +283,10 @@ final class GroupProduct {
     }
 
     private static void scoreNarrow(long k0, long k1, long k2, long k3, int vectors, long queries, long target) {
-        FloatVector s0 = Lanes.broadcast(0f);
-        FloatVector s1 = Lanes.broadcast(0f);
-        FloatVector s2 = Lanes.broadcast(0f);
-        FloatVector s3 = Lanes.broadcast(0f);
+        FloatVector s0 = VectorWidth.broadcast(0f);
+        FloatVector s1 = VectorWidth.broadcast(0f);
+        FloatVector s2 = VectorWidth.broadcast(0f);
+        FloatVector s3 = VectorWidth.broadcast(0f);
         for (int i = 0; i < vectors; i++) {
             long offset = (long) i * Lanes.BYTES;
             FloatVector query = Lanes.load(queries + (long) i * ROW_BYTES);
@@ -306,24 +306,24 @@ final class GroupProduct {
     }
 
     private static void scoreNarrowBfloat16(long k0, long k1, long k2, long k3, int pairs, long queries, long target) {
-        FloatVector s0 = Lanes.broadcast(0f);
-        FloatVector s1 = Lanes.broadcast(0f);
-        FloatVector s2 = Lanes.broadcast(0f);
-        FloatVector s3 = Lanes.broadcast(0f);
+        FloatVector s0 = VectorWidth.broadcast(0f);
+        FloatVector s1 = VectorWidth.broadcast(0f);
+        FloatVector s2 = VectorWidth.broadcast(0f);
+        FloatVector s3 = VectorWidth.broadcast(0f);
         for (int i = 0; i < pairs; i++) {
             long offset = (long) i * Lanes.BYTES;
             FloatVector evens = Lanes.load(queries + (long) i * 2 * ROW_BYTES);
             FloatVector odds = Lanes.load(queries + ((long) i * 2 + 1) * ROW_BYTES);
-            IntVector pair0 = Lanes.loadInts(k0 + offset);
+            IntVector pair0 = VectorWidth.loadInts(k0 + offset);
             s0 = Lanes.evens(pair0).fma(evens, s0);
             s0 = Lanes.odds(pair0).fma(odds, s0);
-            IntVector pair1 = Lanes.loadInts(k1 + offset);
+            IntVector pair1 = VectorWidth.loadInts(k1 + offset);
             s1 = Lanes.evens(pair1).fma(evens, s1);
             s1 = Lanes.odds(pair1).fma(odds, s1);
-            IntVector pair2 = Lanes.loadInts(k2 + offset);
+            IntVector pair2 = VectorWidth.loadInts(k2 + offset);
             s2 = Lanes.evens(pair2).fma(evens, s2);
             s2 = Lanes.odds(pair2).fma(odds, s2);
-            IntVector pair3 = Lanes.loadInts(k3 + offset);
+            IntVector pair3 = VectorWidth.loadInts(k3 + offset);
             s3 = Lanes.evens(pair3).fma(evens, s3);
             s3 = Lanes.odds(pair3).fma(odds, s3);
         }
@@ -437,8 +437,8 @@ final class GroupProduct {
         for (int key = 0; key < count; key++) {
             long value = values + key * stride;
             long weight = weights + (long) (key / KEYS) * TILE_BYTES + (long) (key % KEYS) * Float.BYTES;
-            IntVector pair0 = Lanes.loadInts(value);
-            IntVector pair1 = Lanes.loadInts(value + Lanes.BYTES);
+            IntVector pair0 = VectorWidth.loadInts(value);
+            IntVector pair1 = VectorWidth.loadInts(value + Lanes.BYTES);
             FloatVector v0 = Lanes.evens(pair0);
             FloatVector v1 = Lanes.odds(pair0);
             FloatVector v2 = Lanes.evens(pair1);
@@ -484,7 +484,7 @@ final class GroupProduct {
 
     private static void weigh1(long values, long stride, int count, long weights, long factors, long out) {
         FloatVector even = Lanes.load(out).mul(Lanes.broadcast(factors));
-        FloatVector odd = Lanes.broadcast(0f);
+        FloatVector odd = VectorWidth.broadcast(0f);
         int key = 0;
         for (; key + 2 <= count; key += 2) {
             long weight = weights + (long) (key / KEYS) * TILE_BYTES + (long) (key % KEYS) * Float.BYTES;
@@ -504,7 +504,7 @@ final class GroupProduct {
         FloatVector odds = Lanes.load(out + ROW_BYTES).mul(factor);
         for (int key = 0; key < count; key++) {
             long weight = weights + (long) (key / KEYS) * TILE_BYTES + (long) (key % KEYS) * Float.BYTES;
-            IntVector pair = Lanes.loadInts(values + key * stride);
+            IntVector pair = VectorWidth.loadInts(values + key * stride);
             FloatVector w = Lanes.broadcast(weight);
             evens = Lanes.evens(pair).fma(w, evens);
             odds = Lanes.odds(pair).fma(w, odds);

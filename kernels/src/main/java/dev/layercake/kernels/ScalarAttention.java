@@ -90,7 +90,8 @@ final class ScalarAttention {
             Memory.putFloat32(target + (long) slot * Float.BYTES, logit);
             largest = Math.max(largest, logit);
         }
-        float sum = 0;
+        // In float the error of a long sum would be common to a whole row and reorder near scores.
+        double sum = 0;
         for (int slot = 0; slot < entries.length(); slot++) {
             float logit = at(target, slot);
             float weight = logit == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(logit - largest);
@@ -98,7 +99,7 @@ final class ScalarAttention {
             sum += weight;
         }
         for (int slot = 0; slot < entries.length() && sum > 0; slot++) {
-            Memory.putFloat32(target + (long) slot * Float.BYTES, at(target, slot) / sum);
+            Memory.putFloat32(target + (long) slot * Float.BYTES, (float) (at(target, slot) / sum));
         }
     }
 

@@ -163,23 +163,28 @@ final class HeadEntries {
     void orderAfterCut(EntryOrder kind, int window) {
         int length = rows.length();
         if (kind == EntryOrder.POSITION) {
-            order = slotsByPosition(0, length);
-        } else {
-            order = new int[length];
-            for (int place = 0; place < length; place++) {
-                order[place] = place < length - window ? window + place : place - (length - window);
-            }
+            order(slotsByPosition(0, length));
+            return;
         }
-        ordered = true;
+        int[] slots = new int[length];
+        for (int place = 0; place < length; place++) {
+            slots[place] = place < length - window ? window + place : place - (length - window);
+        }
+        order(slots);
     }
 
     /** Makes the slots' own order the logical one, as after a prompt that was kept whole. */
     void orderBySlot() {
-        int length = rows.length();
-        order = new int[length];
-        for (int slot = 0; slot < length; slot++) {
-            order[slot] = slot;
+        int[] slots = new int[rows.length()];
+        for (int slot = 0; slot < slots.length; slot++) {
+            slots[slot] = slot;
         }
+        order(slots);
+    }
+
+    /** Sets the logical order: every slot once. */
+    void order(int[] slots) {
+        order = slots;
         ordered = true;
     }
 

@@ -3,8 +3,8 @@ package dev.layercake.kv;
 import java.util.Arrays;
 
 /**
- * The one order in which entries are preferred: higher score first, at equal scores the lower position, NaN last. An entry
- * is a {@code long} key, so that ascending keys are descending preference and sorting needs no comparator.
+ * The one order in which entries are preferred: higher score first, at equal scores the earlier place in the order that is
+ * ranked (in a prompt: the lower position), NaN last. An entry is a {@code long} key, so that ascending keys are descending preference and sorting needs no comparator.
  */
 final class Ranking {
     private Ranking() {}

@@ -21,8 +21,15 @@ import org.jspecify.annotations.Nullable;
  * <p>Keeps its arrays from step to step, so that a step allocates nothing once they have their size.
  */
 final class StepJudge {
+    /** Told the scores of a step before anything is evicted; for tests and plots. */
+    interface Observer {
+        /** Receives positions and scores of a head's candidates, in logical order; valid in {@code [0, count)}. */
+        void scored(int layer, int kvHead, int[] positions, float[] scores, int count);
+    }
+
     private final KvPolicy policy;
     private final int window;
+    private @Nullable Observer observer;
     private @Nullable Tensor probabilities;
     private Scratch[] scratch = new Scratch[0];
 
@@ -47,6 +54,10 @@ final class StepJudge {
     StepJudge(KvPolicy policy) {
         this.policy = policy;
         this.window = policy.scorer().window();
+    }
+
+    void observe(Observer newObserver) {
+        observer = newObserver;
     }
 
     /** Room for the attention of each query head, or null if nothing will be evicted by it. */
@@ -117,9 +128,13 @@ final class StepJudge {
             gather(filled, head * group + member, entries, judged, own.attention[member]);
         }
         scorer.scoreStep(layerIndex, head, own.positions, judged, own.attention, own.scores);
+        Observer told = observer;
+        if (told != null) {
+            told.scored(layerIndex, head, own.positions, own.scores, judged);
+        }
         int kept = layer.counts[head];
         if (kept == judged - 1 && policy.order() == EntryOrder.POSITION) {
-            entries.evictOne(worst(own.scores, own.positions, judged));
+            entries.evictOne(worst(own.scores, judged));
         } else {
             keepBest(entries, own, judged, kept);
         }
@@ -133,11 +148,11 @@ final class StepJudge {
         }
     }
 
-    private static int worst(float[] scores, int[] positions, int count) {
+    private static int worst(float[] scores, int count) {
         int worst = 0;
-        long worstKey = Ranking.key(scores[0], positions[0]);
+        long worstKey = Ranking.key(scores[0], 0);
         for (int place = 1; place < count; place++) {
-            long key = Ranking.key(scores[place], positions[place]);
+            long key = Ranking.key(scores[place], place);
             if (key > worstKey) {
                 worst = place;
                 worstKey = key;
@@ -148,29 +163,21 @@ final class StepJudge {
 
     private void keepBest(HeadEntries entries, Scratch own, int judged, int kept) {
         long[] keys = new long[judged];
-        long[] places = new long[judged];
         for (int place = 0; place < judged; place++) {
-            keys[place] = Ranking.key(own.scores[place], own.positions[place]);
-            places[place] = ((long) own.positions[place] << 32) | place;
+            keys[place] = Ranking.key(own.scores[place], place);
         }
         Ranking.select(keys, judged, kept);
-        Arrays.sort(places);
-        if (policy.order() == EntryOrder.POSITION) {
-            // Places in position order are ascending already.
-            for (int i = 0; i < kept; i++) {
-                keys[i] = Ranking.tieBreaker(keys[i]);
-            }
-            Arrays.sort(keys, 0, kept);
-        }
-        int[] newPlaces = new int[kept + window];
+        int[] places = new int[kept + window];
         for (int i = 0; i < kept; i++) {
-            long position = (long) Ranking.tieBreaker(keys[i]) << 32;
-            int found = Arrays.binarySearch(places, position);
-            newPlaces[i] = (int) places[found < 0 ? -found - 1 : found];
+            places[i] = Ranking.tieBreaker(keys[i]);
+        }
+        if (policy.order() == EntryOrder.POSITION) {
+            // The logical order is that of the positions, and stays so.
+            Arrays.sort(places, 0, kept);
         }
         for (int i = 0; i < window; i++) {
-            newPlaces[kept + i] = judged + i;
+            places[kept + i] = judged + i;
         }
-        entries.keep(newPlaces, newPlaces.length);
+        entries.keep(places, places.length);
     }
 }

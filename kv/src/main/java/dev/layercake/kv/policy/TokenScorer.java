@@ -4,8 +4,8 @@ import dev.layercake.kernels.WindowStatistics;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How much each entry matters: statistics in, one score per entry and head out; higher is kept, equal scores prefer the
- * lower position, NaN ranks last. The last {@link #window} tokens are never scored and always kept; an entry that must
+ * How much each entry matters: statistics in, one score per entry and head out; higher is kept, of equal scores
+ * the earlier in the given order is preferred, NaN ranks last. The last {@link #window} tokens are never scored and always kept; an entry that must
  * stay for another reason (a sink) gets an infinite score.
  *
  * <p>Stateless: the same arguments give the same scores, from any thread. It declares what it needs, so that nothing else

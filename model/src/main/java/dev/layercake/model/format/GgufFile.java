@@ -29,9 +29,6 @@ public final class GgufFile implements TensorSource {
         MappedFile file = MappedFile.open(path);
         boolean sound = false;
         try {
-            if (file.startsWith(ModelFiles.LFS_POINTER)) {
-                throw ModelFiles.lfsPointer(path);
-            }
             GgufFile opened = new GgufFile(file, GgufHeader.read(file));
             sound = true;
             return opened;

@@ -19,6 +19,9 @@ import java.util.Arrays;
  * it is mapped is outside of what any check here can catch.
  */
 final class MappedFile implements AutoCloseable {
+    /** How the small text file begins that Git LFS leaves where a big file has not been fetched. */
+    static final String LFS_POINTER = "version https://git-lfs";
+
     private final Path path;
     private final Arena arena;
     private final MemorySegment bytes;
@@ -37,9 +40,12 @@ final class MappedFile implements AutoCloseable {
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
             long size = channel.size();
             if (size == 0) {
-                throw LayercakeException.badModel(path + " is empty: download it again");
+                throw empty(path);
             }
             MappedFile file = new MappedFile(path, arena, channel.map(MapMode.READ_ONLY, 0, size, arena));
+            if (file.startsWith(LFS_POINTER)) {
+                throw lfsPointer(path);
+            }
             mapped = true;
             return file;
         } catch (IOException e) {
@@ -63,6 +69,15 @@ final class MappedFile implements AutoCloseable {
         if (!Files.isRegularFile(path)) {
             throw LayercakeException.badModel(path + " is not an ordinary file: give the path of a model file");
         }
+    }
+
+    static LayercakeException empty(Path path) {
+        return LayercakeException.badModel(path + " is empty: download it again");
+    }
+
+    static LayercakeException lfsPointer(Path path) {
+        return LayercakeException.badModel(
+                path + " is only Git LFS's note of where the file is: fetch the file itself with git lfs pull");
     }
 
     static LayercakeException unreadable(Path path, IOException e) {

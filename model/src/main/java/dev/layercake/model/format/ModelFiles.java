@@ -17,8 +17,6 @@ import tools.jackson.databind.JsonNode;
  * their first bytes.
  */
 public final class ModelFiles implements AutoCloseable {
-    static final String LFS_POINTER = "version https://git-lfs";
-
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";
     private static final String CONFIG = "config.json";
@@ -95,14 +93,16 @@ public final class ModelFiles implements AutoCloseable {
     private static ModelFiles openFile(Path path) {
         Path folder = path.toAbsolutePath().getParent();
         String name = String.valueOf(path.getFileName());
-        switch (kind(path)) {
+        switch (FileKind.of(path)) {
             case GGUF -> {
                 GgufFile file = GgufFile.open(path);
                 refuseSplit(file);
                 return new ModelFiles(path, file, null);
             }
             case JSON -> {
-                return new ModelFiles(path, SafetensorsFile.openSharded(path), folder);
+                if (name.endsWith(".json")) {
+                    return new ModelFiles(path, SafetensorsFile.openSharded(path), folder);
+                }
             }
             case SAFETENSORS -> {
                 if (isPart(path)) {
@@ -131,36 +131,6 @@ public final class ModelFiles implements AutoCloseable {
                 path + " is neither a Safetensors nor a GGUF file: give the path of one, or the folder of a model");
     }
 
-    private enum Kind {
-        GGUF,
-        JSON,
-        SAFETENSORS,
-        PYTORCH,
-        OLD_GGML,
-        UNKNOWN
-    }
-
-    private static Kind kind(Path path) {
-        try (MappedFile file = MappedFile.open(path)) {
-            if (file.startsWith(LFS_POINTER)) {
-                throw lfsPointer(path);
-            }
-            if (file.startsWith(GgufHeader.MAGIC)) {
-                return Kind.GGUF;
-            }
-            if (file.startsWith("PK\3\4") || file.startsWith("\200\2")) {
-                return Kind.PYTORCH;
-            }
-            if (Stream.of("lmgg", "fmgg", "tjgg", "algg").anyMatch(file::startsWith)) {
-                return Kind.OLD_GGML;
-            }
-            if (file.startsWith("{") && String.valueOf(path.getFileName()).endsWith(".json")) {
-                return Kind.JSON;
-            }
-            return SafetensorsHeader.looksLike(file) ? Kind.SAFETENSORS : Kind.UNKNOWN;
-        }
-    }
-
     private static void refuseSplit(GgufFile file) {
         String key = "split.count";
         boolean whole = false;
@@ -176,11 +146,6 @@ public final class ModelFiles implements AutoCloseable {
                 file.close();
             }
         }
-    }
-
-    static LayercakeException lfsPointer(Path path) {
-        return LayercakeException.badModel(
-                path + " is only Git LFS's note of where the file is: fetch the file itself with git lfs pull");
     }
 
     private static boolean isPart(Path file) {

@@ -32,9 +32,6 @@ public final class SafetensorsFile implements TensorSource {
         MappedFile file = MappedFile.open(path);
         boolean sound = false;
         try {
-            if (file.startsWith(ModelFiles.LFS_POINTER)) {
-                throw ModelFiles.lfsPointer(path);
-            }
             SafetensorsFile opened = new SafetensorsFile(file, SafetensorsHeader.read(file));
             sound = true;
             return opened;

@@ -75,13 +75,6 @@ record SafetensorsHeader(Map<String, Placed> tensors, Map<String, String> metada
         }
     }
 
-    /** True if the first bytes are a length within the file and the beginning of a JSON object. */
-    static boolean looksLike(MappedFile file) {
-        return file.size() > LENGTH_BYTES
-                && file.contains(LENGTH_BYTES, file.bytes().get(LONG, 0))
-                && file.bytes().get(ValueLayout.JAVA_BYTE, LENGTH_BYTES) == '{';
-    }
-
     static @Nullable Integer elementBytes(String dtypeName) {
         return ELEMENT_BYTES.get(dtypeName);
     }

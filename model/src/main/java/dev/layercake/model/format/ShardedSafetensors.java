@@ -18,6 +18,7 @@ import tools.jackson.core.JsonToken;
 
 /** Safetensors files of one model, seen as one source through their index. */
 final class ShardedSafetensors implements TensorSource {
+    private static final int LONGEST_FILE_NAME = 255;
     private static final String WEIGHT_MAP = "weight_map";
 
     private final Path path;
@@ -67,6 +68,7 @@ final class ShardedSafetensors implements TensorSource {
     /** A shard lies beside its index: a name that leads elsewhere would let a download read any file of the user. */
     private static Path sibling(Path index, String name) {
         if (!name.isEmpty()
+                && name.length() <= LONGEST_FILE_NAME
                 && !name.equals(".")
                 && !name.equals("..")
                 && name.chars().noneMatch(ShardedSafetensors::leadsAway)) {

@@ -26,8 +26,8 @@ final class GuardedEncoder {
     private final int[] prefix;
     private final int[] suffix;
 
-    GuardedEncoder(byte[] json, NativeTokenizer full, List<AddedToken> addedTokens) {
-        guard = new Guard(addedTokens);
+    GuardedEncoder(byte[] json, NativeTokenizer full, Guard guard) {
+        this.guard = guard;
         ObjectNode root = (ObjectNode) MAPPER.readTree(json);
         removeSpecialTokens(root);
         firstStretch = new NativeTokenizer(MAPPER.writeValueAsString(root));
@@ -37,10 +37,6 @@ final class GuardedEncoder {
         int start = indexOf(bare, dressed);
         prefix = Arrays.copyOfRange(dressed, 0, start);
         suffix = Arrays.copyOfRange(dressed, start + bare.length, dressed.length);
-    }
-
-    Guard guard() {
-        return guard;
     }
 
     int[] encode(String text, boolean addSpecialTokens) {

@@ -56,30 +56,35 @@ final class JinjaEvaluator {
             case JinjaExpression.ListLiteral list -> all(list.items(), scope);
             case JinjaExpression.TupleLiteral tuple -> JinjaValue.Tuple.of(all(tuple.items(), scope));
             case JinjaExpression.DictLiteral dict -> dict(dict, scope);
-            case JinjaExpression.Attribute attribute -> access.attribute(
-                    evaluate(attribute.target(), scope), attribute.name());
-            case JinjaExpression.Item item -> access.item(
-                    evaluate(item.target(), scope), evaluate(item.index(), scope));
-            case JinjaExpression.Slice slice -> access.slice(
-                    evaluate(slice.target(), scope),
-                    bound(slice.start(), scope),
-                    bound(slice.stop(), scope),
-                    bound(slice.step(), scope));
+            case JinjaExpression.Attribute attribute ->
+                access.attribute(evaluate(attribute.target(), scope), attribute.name());
+            case JinjaExpression.Item item ->
+                access.item(evaluate(item.target(), scope), evaluate(item.index(), scope));
+            case JinjaExpression.Slice slice ->
+                access.slice(
+                        evaluate(slice.target(), scope),
+                        bound(slice.start(), scope),
+                        bound(slice.stop(), scope),
+                        bound(slice.step(), scope));
             case JinjaExpression.Call call -> call(call, Map.of(), scope);
             case JinjaExpression.Filter filter -> {
                 JinjaExpression target = filter.target();
                 yield filter(filter, target == null ? "" : evaluate(target, scope), scope);
             }
-            case JinjaExpression.Test test -> JinjaTests.test(
-                    this, test.name(), evaluate(test.target(), scope), arguments(test.arguments(), Map.of(), scope));
+            case JinjaExpression.Test test ->
+                JinjaTests.test(
+                        this,
+                        test.name(),
+                        evaluate(test.target(), scope),
+                        arguments(test.arguments(), Map.of(), scope));
             case JinjaExpression.Not not -> !JinjaOperations.truth(evaluate(not.operand(), scope));
             case JinjaExpression.Sign sign -> JinjaArithmetic.signed(sign.negative(), evaluate(sign.operand(), scope));
             case JinjaExpression.Logical logical -> {
                 Object left = evaluate(logical.left(), scope);
                 yield JinjaOperations.truth(left) == logical.and() ? evaluate(logical.right(), scope) : left;
             }
-            case JinjaExpression.Arithmetic sum -> arithmetic.apply(
-                    sum.operator(), evaluate(sum.left(), scope), evaluate(sum.right(), scope));
+            case JinjaExpression.Arithmetic sum ->
+                arithmetic.apply(sum.operator(), evaluate(sum.left(), scope), evaluate(sum.right(), scope));
             case JinjaExpression.Comparison comparison -> comparison(comparison, scope);
             case JinjaExpression.Concatenation concatenation -> concatenation(concatenation, scope);
             case JinjaExpression.Conditional conditional -> {
@@ -105,8 +110,8 @@ final class JinjaEvaluator {
     private Map<Object, Object> dict(JinjaExpression.DictLiteral dict, JinjaScope scope) {
         Map<Object, Object> values = new LinkedHashMap<>();
         for (int i = 0; i < dict.keys().size(); i++) {
-            Object key = operations.key(evaluate(dict.keys().get(i), scope));
-            values.put(key, evaluate(dict.values().get(i), scope));
+            Object key = evaluate(dict.keys().get(i), scope);
+            operations.put(values, key, evaluate(dict.values().get(i), scope));
         }
         return values;
     }

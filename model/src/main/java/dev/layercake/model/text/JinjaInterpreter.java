@@ -57,16 +57,16 @@ final class JinjaInterpreter {
     private Flow run(JinjaStatement statement, JinjaScope scope, JinjaOutput output) {
         switch (statement) {
             case JinjaStatement.Text text -> output.append(text.text());
-            case JinjaStatement.Output shown -> output.append(
-                    operations.text(evaluator.evaluate(shown.expression(), scope)));
+            case JinjaStatement.Output shown ->
+                output.append(operations.text(evaluator.evaluate(shown.expression(), scope)));
             case JinjaStatement.If conditional -> {
                 return conditional(conditional, scope, output);
             }
             case JinjaStatement.For loop -> {
                 return loop(loop, evaluator.evaluate(loop.iterable(), scope), 0, scope, output);
             }
-            case JinjaStatement.Assignment assignment -> assign(
-                    assignment.target(), evaluator.evaluate(assignment.value(), scope), scope);
+            case JinjaStatement.Assignment assignment ->
+                assign(assignment.target(), evaluator.evaluate(assignment.value(), scope), scope);
             case JinjaStatement.BlockAssignment block -> {
                 JinjaOutput text = new JinjaOutput(budget);
                 Flow flow = run(block.body(), new JinjaScope(scope), text);
@@ -75,10 +75,11 @@ final class JinjaInterpreter {
                 }
                 assign(block.target(), filtered(text, block.filters(), scope), scope);
             }
-            case JinjaStatement.Macro macro -> scope.set(
-                    macro.signature().name(), function(macro.signature(), macro.body(), scope));
-            case JinjaStatement.CallBlock block -> output.append(operations.text(evaluator.call(
-                    block.call(), Map.of("caller", function(block.signature(), block.body(), scope)), scope)));
+            case JinjaStatement.Macro macro ->
+                scope.set(macro.signature().name(), function(macro.signature(), macro.body(), scope));
+            case JinjaStatement.CallBlock block ->
+                output.append(operations.text(evaluator.call(
+                        block.call(), Map.of("caller", function(block.signature(), block.body(), scope)), scope)));
             case JinjaStatement.FilterBlock block -> {
                 JinjaOutput text = new JinjaOutput(budget);
                 Flow flow = run(block.body(), new JinjaScope(scope), text);
@@ -90,7 +91,10 @@ final class JinjaInterpreter {
             case JinjaStatement.With with -> {
                 JinjaScope inner = new JinjaScope(scope);
                 for (int i = 0; i < with.targets().size(); i++) {
-                    assign(with.targets().get(i), evaluator.evaluate(with.values().get(i), scope), inner);
+                    assign(
+                            with.targets().get(i),
+                            evaluator.evaluate(with.values().get(i), scope),
+                            inner);
                 }
                 return run(with.body(), inner, output);
             }
@@ -235,8 +239,7 @@ final class JinjaInterpreter {
         Object caller = named.remove("caller");
         if (caller != null || signature.takesCaller()) {
             if (caller != null && !signature.takesCaller()) {
-                throw JinjaException.of(
-                        "macro '" + signature.name() + "' takes no keyword argument 'caller'");
+                throw JinjaException.of("macro '" + signature.name() + "' takes no keyword argument 'caller'");
             }
             scope.set("caller", caller == null ? new Undefined("No caller defined") : caller);
         }
@@ -257,8 +260,8 @@ final class JinjaInterpreter {
         if (signature.takesMorePositional()) {
             scope.set("varargs", JinjaValue.Tuple.of(more));
         } else if (!more.isEmpty()) {
-            throw JinjaException.of("macro '" + signature.name() + "' takes not more than " + parameters.size()
-                    + " argument(s)");
+            throw JinjaException.of(
+                    "macro '" + signature.name() + "' takes not more than " + parameters.size() + " argument(s)");
         }
         if (signature.takesMoreNamed()) {
             scope.set("kwargs", new LinkedHashMap<Object, Object>(named));

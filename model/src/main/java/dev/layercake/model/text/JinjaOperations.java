@@ -220,7 +220,22 @@ final class JinjaOperations {
 
     /** The value of a key, or null. */
     @Nullable Object find(Map<Object, Object> map, Object key) {
-        return map.get(key(key));
+        return map.get(existing(map, key(key)));
+    }
+
+    /** Sets the value of a key; a key that is equal already stays as it is. */
+    void put(Map<Object, Object> map, Object key, Object value) {
+        map.put(existing(map, key(key)), value);
+    }
+
+    /** The key under which a map holds a value: to Python, 1 and True are the same key. */
+    private static Object existing(Map<Object, Object> map, Object key) {
+        Object twin = switch (key) {
+            case Boolean flag -> (Object) (flag ? 1L : 0L);
+            case Long number when number == 0 || number == 1 -> number == 1;
+            default -> key;
+        };
+        return !map.containsKey(key) && map.containsKey(twin) ? twin : key;
     }
 
     /** A value as a key of a map; fails for what Python cannot hash. */

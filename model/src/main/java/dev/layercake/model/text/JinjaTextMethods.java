@@ -12,12 +12,53 @@ import org.jspecify.annotations.Nullable;
 /** The methods of str. */
 final class JinjaTextMethods {
     private static final Set<String> NAMES = Set.of(
-            "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format",
-            "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower",
-            "isnumeric", "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip",
-            "maketrans", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust",
-            "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title",
-            "translate", "upper", "zfill");
+            "capitalize",
+            "casefold",
+            "center",
+            "count",
+            "encode",
+            "endswith",
+            "expandtabs",
+            "find",
+            "format",
+            "format_map",
+            "index",
+            "isalnum",
+            "isalpha",
+            "isascii",
+            "isdecimal",
+            "isdigit",
+            "isidentifier",
+            "islower",
+            "isnumeric",
+            "isprintable",
+            "isspace",
+            "istitle",
+            "isupper",
+            "join",
+            "ljust",
+            "lower",
+            "lstrip",
+            "maketrans",
+            "partition",
+            "removeprefix",
+            "removesuffix",
+            "replace",
+            "rfind",
+            "rindex",
+            "rjust",
+            "rpartition",
+            "rsplit",
+            "rstrip",
+            "split",
+            "splitlines",
+            "startswith",
+            "strip",
+            "swapcase",
+            "title",
+            "translate",
+            "upper",
+            "zfill");
 
     private final JinjaOperations operations;
     private final JinjaBudget budget;
@@ -362,8 +403,8 @@ final class JinjaTextMethods {
             Object item = items.next();
             String part = JinjaOperations.textOrNull(item);
             if (part == null) {
-                throw JinjaException.of("sequence item " + i + ": expected str instance, "
-                        + JinjaOperations.typeName(item) + " found");
+                throw JinjaException.of(
+                        "sequence item " + i + ": expected str instance, " + JinjaOperations.typeName(item) + " found");
             }
             budget.chargeText((long) joined.length() + text.length() + part.length());
             joined.append(i == 0 ? "" : text).append(part);
@@ -399,8 +440,7 @@ final class JinjaTextMethods {
     private String zeroFill(long width) {
         boolean signed = text.startsWith("-") || text.startsWith("+");
         String digits = signed ? text.substring(1) : text;
-        return (signed ? text.substring(0, 1) : "")
-                + justify(budget, digits, width - (signed ? 1 : 0), "0", "rjust");
+        return (signed ? text.substring(0, 1) : "") + justify(budget, digits, width - (signed ? 1 : 0), "0", "rjust");
     }
 
     private String expandTabs(long size) {

@@ -32,7 +32,7 @@ sealed interface JinjaValue {
 
     /** A tuple; {@code names} name its elements where the tuple is a named one. */
     record Tuple(List<Object> items, List<String> names) implements JinjaValue {
-        Tuple {
+        public Tuple {
             items = List.copyOf(items);
             names = List.copyOf(names);
         }
@@ -107,6 +107,7 @@ sealed interface JinjaValue {
     /** The attribute of a value, or null. */
     @FunctionalInterface
     interface Attributes {
-        @Nullable Object get(String name);
+        @Nullable
+        Object get(String name);
     }
 }

@@ -40,7 +40,12 @@ record PreTokenizer(List<String> expressions, boolean ignoresMerges, boolean add
 
     private static final String LINE_BREAK = "[\\r\\n]";
     private static final String EAST_ASIAN = "[\\x{4E00}-\\x{9FA5}\\x{0800}-\\x{4E00}\\x{AC00}-\\x{D7FF}]+";
-    private static final String CASED_LETTERS = "\\s?[\\p{Lu}\\p{Ll}\\p{Lt}&&[^\\x{10D0}-\\x{10FF}]]+";
+    // DeepSeek's list of the letters with case, which leaves out some alphabets: Armenian and Georgian small letters,
+    // phonetic and mathematical ones.
+    private static final String CASED_LETTERS = "\\s?[\\p{Lu}\\p{Ll}\\p{Lt}&&[^"
+            + "\\x{0560}-\\x{0588}\\x{10C7}\\x{10CD}-\\x{10FF}\\x{1C80}-\\x{1C8F}\\x{2D00}-\\x{2D2D}\\x{A790}-\\x{A7FF}"
+            + "\\x{AB30}-\\x{AB6F}\\x{10570}-\\x{105BF}\\x{10D50}-\\x{10D85}\\x{16E40}-\\x{16E7F}\\x{1D400}-\\x{1D7FF}\\x{1DF00}-\\x{1DFFF}"
+            + "]]+";
     private static final String WESTERN_AND_WIDE_SYMBOLS =
             "\\s?[!-/:-~\\x{FF01}-\\x{FF0F}\\x{FF1A}-\\x{FF5E}\\x{2018}-\\x{201F}\\x{3000}-\\x{3002}]+";
     private static final String DEEPSEEK_3 = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"

@@ -31,6 +31,7 @@ public final class Tokenizer {
     private final List<AddedToken> addedTokens;
     private final BitSet special = new BitSet();
     private final PieceDecoder decoder;
+    private final Guard guard;
     private @Nullable GuardedEncoder guarded;
 
     private Tokenizer(byte[] json) {
@@ -40,6 +41,7 @@ public final class Tokenizer {
         idOfPiece = file.idOfPiece();
         addedTokens = file.addedTokens();
         decoder = file.decoder();
+        guard = new Guard(addedTokens);
         for (AddedToken token : addedTokens) {
             special.set(token.id(), token.special());
         }
@@ -96,7 +98,7 @@ public final class Tokenizer {
      * be put into a chat template and trimmed there. A U+FDD0 already in the text becomes U+FFFD.
      */
     public String guard(String untrusted) {
-        return guardedEncoder().guard().mark(Guard.wellFormed(untrusted));
+        return guard.mark(Guard.wellFormed(untrusted));
     }
 
     /**
@@ -167,11 +169,11 @@ public final class Tokenizer {
         return tokenizer;
     }
 
-    // Built at the first use: it costs a second and third copy of the vocabulary.
+    // Built when a text first holds a mark: it costs another copy of the vocabulary, sometimes two.
     private synchronized GuardedEncoder guardedEncoder() {
         GuardedEncoder encoder = guarded;
         if (encoder == null) {
-            encoder = new GuardedEncoder(json, tokenizer, addedTokens);
+            encoder = new GuardedEncoder(json, tokenizer, guard);
             guarded = encoder;
         }
         return encoder;

@@ -263,7 +263,9 @@ class GgufFileTest {
         assertRefused(new RawGguf(3, 0, 1).string("k").int32(7).bytes(2), "is 2 where only 0 and 1");
         assertRefused(new RawGguf(3, 0, 1).string("k").int32(9).int32(4).int64(1L << 61), "the length of");
         assertRefused(
-                new RawGguf(3, 0, 1).string("k").int32(9).int32(8).int64(3).zeros(23), "needs");
+                new RawGguf(3, 0, 1).string("k").int32(9).int32(8).int64(3).zeros(23), "more than the rest");
+        assertRefused(
+                new RawGguf(3, 0, 1).string("k").int32(GgufType.UINT64.number()).zeros(3), "needs 8 bytes at byte 37");
         assertRefused(
                 new RawGguf(3, 0, 2)
                         .string("k")

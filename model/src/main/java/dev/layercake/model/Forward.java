@@ -1,0 +1,375 @@
+package dev.layercake.model;
+
+import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.DType;
+import dev.layercake.kernels.Kernels;
+import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.LayercakeException;
+import dev.layercake.kernels.Tensor;
+import dev.layercake.kernels.Workers;
+import dev.layercake.kv.KvCache;
+import dev.layercake.kv.KvPrefill;
+import dev.layercake.kv.KvStep;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.concurrent.CancellationException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The forward pass: a prompt layer by layer ({@link #prefill}), then token by token ({@link #decode}).
+ *
+ * <p>A prompt passes layer l entirely before layer l + 1 begins, so that only one layer's full keys and values exist at
+ * a time and the cache's policy can cut each layer as soon as it is judged. Inside a layer tokens go in chunks, so that
+ * activations stay bounded; what grows with the prompt is one row of hidden state per token.
+ *
+ * <p>Holds working memory and a thread team; serves one caller at a time.
+ */
+public final class Forward implements AutoCloseable {
+    /** Tokens that pass a layer together; enough for the matrix kernels, little memory. */
+    static final int CHUNK_TOKENS = 512;
+
+    /** Told how far a prefill is; may end it. */
+    @FunctionalInterface
+    public interface Progress {
+        /** Never ends the prefill, tells nobody. */
+        Progress NONE = (done, total) -> true;
+
+        /**
+         * Called after each chunk of each layer.
+         *
+         * @param done token-layers done, of {@code total}
+         * @return whether to go on; otherwise the prefill ends with {@link CancellationException}
+         */
+        boolean advance(long done, long total);
+    }
+
+    /** Sees hidden states as they come out of the layers; for tests and tools. */
+    @FunctionalInterface
+    public interface Observer {
+        /**
+         * Called for the embeddings (index 0) and after each layer (index layer + 1; the last one after the final norm).
+         *
+         * @param hidden [tokens x hidden], valid during the call
+         */
+        void hidden(int index, Tensor hidden);
+    }
+
+    private final Model model;
+    private final ModelConfig config;
+    private final Weights weights;
+    private final Kernels kernels;
+    private final Workers workers;
+    private final Arena arena = Arena.ofShared();
+    private final Activations token;
+    private final RopeTables tokenRope;
+    private final Tensor tokenHidden;
+    private final Tensor logits;
+    private final @Nullable MixtureRouter router;
+
+    /**
+     * Working memory for one caller.
+     *
+     * @param workers the team that computes; closed by its owner, not here
+     */
+    public Forward(Model model, Kernels kernels, Workers workers) {
+        this.model = model;
+        this.config = model.config();
+        this.weights = model.weights();
+        this.kernels = kernels;
+        this.workers = workers;
+        this.token = Activations.allocate(config, model.feedForwardSize(), 1, arena);
+        this.tokenRope = new RopeTables(config, 1, arena);
+        this.tokenHidden = Tensor.allocate(arena, DType.F32, 1, config.hiddenSize());
+        this.logits = Tensor.allocate(arena, DType.F32, 1, config.vocabularySize());
+        this.router = config.experts() == null ? null : new MixtureRouter(config.experts());
+    }
+
+    /** Bytes that a prefill of {@code tokens} needs beside weights and cache. */
+    public static long prefillBytes(Model model, int tokens) {
+        ModelConfig config = model.config();
+        return (long) tokens * config.hiddenSize() * Float.BYTES
+                + RopeTables.bytes(config, tokens)
+                + Activations.bytes(config, model.feedForwardSize(), Math.min(tokens, CHUNK_TOKENS));
+    }
+
+    /**
+     * Reads tokens into the cache and returns the logits after the last one: [1 x vocabulary], valid until the next call.
+     *
+     * @throws CancellationException if {@code progress} says so; the cache is then empty
+     */
+    public Tensor prefill(KvCache cache, int[] tokens, Progress progress) {
+        try (Arena promptArena = Arena.ofShared()) {
+            Tensor hidden = prefill(cache, tokens, progress, null, promptArena);
+            Tensor last = hidden.slice(hidden.rows() - 1, 1);
+            kernels.rmsNorm(last, weights.outputNorm(), config.normEpsilon(), last, workers);
+            return output(last, logits);
+        }
+    }
+
+    /**
+     * As {@link #prefill}, but shows all hidden states and returns the logits after every token: [tokens x vocabulary],
+     * in {@code target}.
+     */
+    public Tensor prefillObserved(KvCache cache, int[] tokens, Observer observer, Arena target) {
+        try (Arena promptArena = Arena.ofShared()) {
+            Tensor hidden = prefill(cache, tokens, Progress.NONE, observer, promptArena);
+            kernels.rmsNorm(hidden, weights.outputNorm(), config.normEpsilon(), hidden, workers);
+            observer.hidden(config.layerCount(), hidden);
+            return output(hidden, Tensor.allocate(target, DType.F32, tokens.length, config.vocabularySize()));
+        }
+    }
+
+    /** Reads one token into the cache and returns the logits after it: [1 x vocabulary], valid until the next call. */
+    public Tensor decode(KvCache cache, int tokenId) {
+        embed(tokenId, tokenHidden);
+        try (KvStep step = cache.beginStep(kernels, workers)) {
+            tokenRope.fill(step.position(), 1, workers);
+            for (int layer = 0; layer < config.layerCount(); layer++) {
+                Weights.Layer layerWeights = weights.layers().get(layer);
+                AttentionShape shape = config.attentionShape(layer);
+                project(layer, layerWeights, tokenHidden, token, tokenRope, 0);
+                KvRows[] rows = step.append(layer, token.keys(), token.values());
+                Tensor probabilities = step.probabilities(shape);
+                kernels.attendOne(
+                        shape, rows, token.queries(), step.position(), token.attended(), probabilities, workers);
+                step.endLayer(probabilities);
+                addAttention(layerWeights, token, tokenHidden);
+                addFeedForward(layerWeights, token, tokenHidden);
+            }
+            step.finish();
+        }
+        kernels.rmsNorm(tokenHidden, weights.outputNorm(), config.normEpsilon(), tokenHidden, workers);
+        return output(tokenHidden, logits);
+    }
+
+    /** Hidden states after the last layer, before the final norm; without an observer only the last row is complete. */
+    private Tensor prefill(
+            KvCache cache, int[] tokens, Progress progress, @Nullable Observer observer, Arena promptArena) {
+        if (tokens.length == 0) {
+            throw LayercakeException.badInput("there is nothing to read: the prompt has no tokens");
+        }
+        int firstPosition = cache.tokensSeen();
+        Tensor hidden = Tensor.allocate(promptArena, DType.F32, tokens.length, config.hiddenSize());
+        for (int index = 0; index < tokens.length; index++) {
+            embed(tokens[index], hidden.slice(index, 1));
+        }
+        if (observer != null) {
+            observer.hidden(0, hidden);
+        }
+        int chunkTokens = Math.min(tokens.length, CHUNK_TOKENS);
+        Activations activations = Activations.allocate(config, model.feedForwardSize(), chunkTokens, promptArena);
+        RopeTables rope = new RopeTables(config, tokens.length, promptArena);
+        rope.fill(firstPosition, tokens.length, workers);
+        try (KvPrefill prefill = cache.beginPrefill(tokens.length, kernels, workers)) {
+            int windowTokens = prefill.windowQueries();
+            Tensor windowQueries = Tensor.allocate(
+                    promptArena, DType.F32, windowTokens, (long) config.queryHeads() * config.headDim());
+            for (int layer = 0; layer < config.layerCount(); layer++) {
+                boolean onlyLast = observer == null && layer == config.layerCount() - 1;
+                AttentionShape shape = config.attentionShape(layer);
+                KvRows[] rows = prefill.beginLayer(layer);
+                for (int first = 0; first < tokens.length; first += chunkTokens) {
+                    int count = Math.min(chunkTokens, tokens.length - first);
+                    Activations chunk = activations.first(count);
+                    Tensor states = hidden.slice(first, count);
+                    project(layer, weights.layers().get(layer), states, chunk, rope, first);
+                    prefill.store(first, chunk.keys(), chunk.values());
+                    keepWindow(chunk.queries(), first, tokens.length, windowQueries);
+                    if (!onlyLast) {
+                        attendAndAdd(layer, shape, rows, chunk, firstPosition + first, states);
+                    } else if (first + count == tokens.length) {
+                        // Nobody reads the last layer's output but the output matrix, and it reads one row.
+                        Activations last = lastRow(chunk);
+                        attendAndAdd(
+                                layer,
+                                shape,
+                                rows,
+                                last,
+                                firstPosition + tokens.length - 1,
+                                hidden.slice(tokens.length - 1, 1));
+                    }
+                    long done = (long) layer * tokens.length + first + count;
+                    if (!progress.advance(done, (long) config.layerCount() * tokens.length)) {
+                        throw new CancellationException("the prefill was cancelled");
+                    }
+                }
+                prefill.endLayer(shape, windowQueries);
+                if (observer != null && layer + 1 < config.layerCount()) {
+                    observer.hidden(layer + 1, hidden);
+                }
+            }
+            prefill.finish();
+        }
+        return hidden;
+    }
+
+    private void attendAndAdd(
+            int layer, AttentionShape shape, KvRows[] rows, Activations chunk, int firstPosition, Tensor states) {
+        kernels.attend(shape, rows, chunk.queries(), firstPosition, chunk.attended(), workers);
+        addAttention(weights.layers().get(layer), chunk, states);
+        addFeedForward(weights.layers().get(layer), chunk, states);
+    }
+
+    private static Activations lastRow(Activations chunk) {
+        Activations one = chunk.first(1);
+        Tensor lastQuery = chunk.queries().slice(chunk.queries().rows() - 1, 1);
+        return new Activations(
+                one.normed(),
+                lastQuery,
+                one.keys(),
+                one.values(),
+                one.attended(),
+                one.projected(),
+                one.gate(),
+                one.up());
+    }
+
+    /** Queries, keys and values of a chunk, with their biases, norms and rotary embedding. */
+    private void project(
+            int layer, Weights.Layer layerWeights, Tensor states, Activations chunk, RopeTables rope, int firstRope) {
+        Weights.Attention attention = layerWeights.attention();
+        kernels.rmsNorm(states, layerWeights.attentionNorm(), config.normEpsilon(), chunk.normed(), workers);
+        linear(attention.query(), chunk.normed(), chunk.queries());
+        linear(attention.key(), chunk.normed(), chunk.keys());
+        linear(attention.value(), chunk.normed(), chunk.values());
+        normHeads(attention.queryNorm(), chunk.queries());
+        normHeads(attention.keyNorm(), chunk.keys());
+        int count = (int) states.rows();
+        Tensor cos = rope.cos(layer, firstRope, count);
+        Tensor sin = rope.sin(layer, firstRope, count);
+        kernels.rope(chunk.queries(), config.headDim(), cos, sin, config.interleavedRope(), workers);
+        kernels.rope(chunk.keys(), config.headDim(), cos, sin, config.interleavedRope(), workers);
+    }
+
+    private void normHeads(@Nullable Tensor norm, Tensor heads) {
+        if (norm != null) {
+            Tensor rows = heads.reshape(heads.rows() * heads.columns() / config.headDim(), config.headDim());
+            kernels.rmsNorm(rows, norm, config.normEpsilon(), rows, workers);
+        }
+    }
+
+    private void addAttention(Weights.Layer layer, Activations chunk, Tensor states) {
+        linear(layer.attention().output(), chunk.attended(), chunk.projected());
+        addBlock(layer.attentionOutputNorm(), chunk.projected(), states);
+    }
+
+    private void addFeedForward(Weights.Layer layer, Activations chunk, Tensor states) {
+        kernels.rmsNorm(states, layer.feedForwardNorm(), config.normEpsilon(), chunk.normed(), workers);
+        switch (layer.feedForward()) {
+            case Weights.Gated gated -> gated(gated, chunk.normed(), chunk.gate(), chunk.up(), chunk.projected());
+            case Weights.Mixture mixture -> mixture(mixture, chunk);
+        }
+        addBlock(layer.feedForwardOutputNorm(), chunk.projected(), states);
+    }
+
+    private void addBlock(@Nullable Tensor norm, Tensor output, Tensor states) {
+        if (norm != null) {
+            kernels.rmsNorm(output, norm, config.normEpsilon(), output, workers);
+        }
+        kernels.addScaled(states, output, 1f, workers);
+    }
+
+    private void gated(Weights.Gated block, Tensor x, Tensor gateRows, Tensor upRows, Tensor out) {
+        Tensor gate = narrow(gateRows, block.gate().matrix().rows());
+        Tensor up = narrow(upRows, block.up().matrix().rows());
+        linear(block.gate(), x, gate);
+        linear(block.up(), x, up);
+        switch (config.activation()) {
+            case SILU -> kernels.siluGate(gate, up, workers);
+            case GELU_TANH -> kernels.geluGate(gate, up, workers);
+        }
+        linear(block.down(), gate, out);
+    }
+
+    /** The same memory as a matrix of fewer columns; layers of one model may differ in feed-forward size. */
+    private static Tensor narrow(Tensor rows, long columns) {
+        return rows.columns() == columns ? rows : new Tensor(DType.F32, rows.data(), rows.rows(), columns);
+    }
+
+    /** Each expert reads the rows of the tokens that chose it, and adds its weighted output to theirs. */
+    private void mixture(Weights.Mixture mixture, Activations chunk) {
+        if (router == null) {
+            throw new IllegalStateException("a mixture layer in a model without experts");
+        }
+        router.route(mixture.router(), chunk.normed(), kernels, workers);
+        chunk.projected().data().asSlice(0, chunk.projected().bytes()).fill((byte) 0);
+        try (Arena scratch = Arena.ofConfined()) {
+            Tensor gathered = Tensor.allocate(scratch, DType.F32, chunk.normed().rows(), config.hiddenSize());
+            Tensor answers = Tensor.allocate(scratch, DType.F32, chunk.normed().rows(), config.hiddenSize());
+            for (int expert = 0; expert < mixture.experts().size(); expert++) {
+                int count = router.count(expert);
+                if (count == 0) {
+                    continue;
+                }
+                for (int index = 0; index < count; index++) {
+                    copyRow(chunk.normed(), router.token(expert, index), gathered, index);
+                }
+                Tensor out = answers.slice(0, count);
+                gated(
+                        mixture.experts().get(expert),
+                        gathered.slice(0, count),
+                        chunk.gate().slice(0, count),
+                        chunk.up().slice(0, count),
+                        out);
+                for (int index = 0; index < count; index++) {
+                    Tensor target = chunk.projected().slice(router.token(expert, index), 1);
+                    kernels.addScaled(target, out.slice(index, 1), router.weight(expert, index), workers);
+                }
+            }
+        }
+    }
+
+    /** Copies those rows of a chunk's queries that belong to the window, the last tokens of the prompt. */
+    private static void keepWindow(Tensor queries, int first, int promptTokens, Tensor windowQueries) {
+        int windowStart = promptTokens - (int) windowQueries.rows();
+        for (int row = Math.max(0, windowStart - first); row < queries.rows(); row++) {
+            copyRow(queries, row, windowQueries, first + row - windowStart);
+        }
+    }
+
+    private static void copyRow(Tensor source, long sourceRow, Tensor target, long targetRow) {
+        MemorySegment.copy(
+                source.data(),
+                sourceRow * source.rowBytes(),
+                target.data(),
+                targetRow * target.rowBytes(),
+                source.rowBytes());
+    }
+
+    private void linear(Weights.Linear linear, Tensor x, Tensor out) {
+        kernels.matmul(linear.matrix(), x, out, workers);
+        if (linear.bias() != null) {
+            kernels.addScaled(out, linear.bias(), 1f, workers);
+        }
+    }
+
+    private Tensor output(Tensor hidden, Tensor target) {
+        kernels.matmul(weights.output(), hidden, target, workers);
+        if (config.logitSoftcap() > 0) {
+            kernels.softcap(target, config.logitSoftcap(), workers);
+        }
+        return target;
+    }
+
+    private void embed(int tokenId, Tensor target) {
+        if (tokenId < 0 || tokenId >= config.vocabularySize()) {
+            throw LayercakeException.badInput("token " + tokenId + " is outside the model's vocabulary of "
+                    + config.vocabularySize() + "; the tokenizer belongs to another model");
+        }
+        kernels.dequantize(weights.embedding(), tokenId, target);
+        if (config.embeddingScale() != 1f) {
+            kernels.scale(target, config.embeddingScale(), workers);
+        }
+    }
+
+    /** A copy of one row of logits. */
+    public static float[] row(Tensor logits, long row) {
+        return Arrays.copyOf(logits.slice(row, 1).toArray(), (int) logits.columns());
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

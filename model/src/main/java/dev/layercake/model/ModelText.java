@@ -1,0 +1,80 @@
+package dev.layercake.model;
+
+import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.GgufMetadata;
+import dev.layercake.model.format.ModelFiles;
+import dev.layercake.model.text.ChatTemplate;
+import dev.layercake.model.text.ChatTemplates;
+import dev.layercake.model.text.GgufVocabulary;
+import dev.layercake.model.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/** A checkpoint's tokenizer and chat template, each made when first asked for: inspecting a model needs neither. */
+final class ModelText {
+    /** What templates call a special token, and what GGUF calls it. */
+    private static final Map<String, String> GGUF_NAMES =
+            Map.of("bos_token", "bos", "eos_token", "eos", "unk_token", "unknown", "pad_token", "padding");
+
+    private final Lazy<Tokenizer> tokenizer;
+    private final Lazy<Optional<ChatTemplate>> chatTemplate;
+
+    private ModelText(Supplier<Tokenizer> tokenizer, Supplier<Optional<ChatTemplate>> chatTemplate) {
+        this.tokenizer = new Lazy<>(tokenizer);
+        this.chatTemplate = new Lazy<>(chatTemplate);
+    }
+
+    /** Of the files beside a checkpoint's Safetensors. */
+    static ModelText ofCheckpoint(ModelFiles files) {
+        return new ModelText(
+                () -> Tokenizer.of(
+                        files.companion("tokenizer.json")
+                                .orElseThrow(
+                                        () -> LayercakeException.badModel(
+                                                files.path()
+                                                        + " has no tokenizer.json, which turns text into tokens: download it beside the weights"))),
+                () -> files.companion("config.json").map(Path::getParent).flatMap(ChatTemplates::fromFolder));
+    }
+
+    static ModelText ofGguf(GgufMetadata metadata) {
+        return new ModelText(() -> Tokenizer.of(GgufVocabulary.of(metadata)), () -> ggufTemplate(metadata));
+    }
+
+    private static Optional<ChatTemplate> ggufTemplate(GgufMetadata metadata) {
+        if (!metadata.has("tokenizer.chat_template")) {
+            return Optional.empty();
+        }
+        List<String> pieces = metadata.strings("tokenizer.ggml.tokens");
+        Map<String, String> specialTokens = new LinkedHashMap<>();
+        GGUF_NAMES.forEach((name, ggufName) -> {
+            int id = metadata.intValue("tokenizer.ggml." + ggufName + "_token_id", -1);
+            if (id >= 0 && id < pieces.size()) {
+                specialTokens.put(name, pieces.get(id));
+            }
+        });
+        ChatTemplate template = ChatTemplate.parse(metadata.string("tokenizer.chat_template"));
+        return Optional.of(template.withSpecialTokens(specialTokens));
+    }
+
+    /** Of a model with random weights. */
+    static ModelText none() {
+        return new ModelText(
+                () -> {
+                    throw LayercakeException.badInput(
+                            "a model with random weights has no tokenizer; use bench with it");
+                },
+                Optional::empty);
+    }
+
+    Tokenizer tokenizer() {
+        return tokenizer.get();
+    }
+
+    Optional<ChatTemplate> chatTemplate() {
+        return chatTemplate.get();
+    }
+}
