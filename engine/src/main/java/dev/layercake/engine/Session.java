@@ -5,6 +5,7 @@ import dev.layercake.kv.KvCache;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
+import dev.layercake.model.text.ChatTemplateOptions;
 import dev.layercake.model.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -105,9 +106,9 @@ public final class Session implements AutoCloseable {
         endRunning();
         Tokenizer tokenizer = owner.model().tokenizer();
         List<ChatMessage> guarded = conversation.stream()
-                .map(message -> message.withContent(tokenizer.guard(message.content())))
+                .map(message -> new ChatMessage(message.role(), tokenizer.guard(message.content())))
                 .toList();
-        String text = template.get().render(guarded, true);
+        String text = template.get().render(guarded, ChatTemplateOptions.defaults());
         boolean continues = !transcript.isEmpty() && text.startsWith(transcript) && text.length() > transcript.length();
         if (!continues) {
             forget();
