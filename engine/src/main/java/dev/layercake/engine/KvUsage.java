@@ -25,4 +25,11 @@ public record KvUsage(
         int heads = slice.entries().size();
         return (int) ((slice.total() + heads - 1) / heads);
     }
+
+    /** Policy and bytes in one line. */
+    @Override
+    public String toString() {
+        return policy + ": " + Bytes.text(bytesNow) + " of keys and values, " + Bytes.text(bytesPeak)
+                + " at the peak, instead of " + Bytes.text(bytesFull);
+    }
 }

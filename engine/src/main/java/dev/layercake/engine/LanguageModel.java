@@ -186,7 +186,8 @@ public final class LanguageModel implements AutoCloseable {
         return promptTokens * (perThread * options.threads() + perHead * model.config().kvHeads());
     }
 
-    private KvPool pool() {
+    /** The memory of all sessions' keys and values, made when first asked for. */
+    KvPool pool() {
         KvPool made = pool;
         if (made == null) {
             long bytes = options.kvMemoryBytes() > 0
