@@ -177,7 +177,7 @@ final class DemoCommand implements Callable<Integer> {
                 .toList();
         say(row("slices", trials, trial -> "entries per head"));
         for (int layer = 0; layer < bars.getFirst().size(); layer++) {
-            StringBuilder line = new StringBuilder(pad("  layer", 16));
+            StringBuilder line = new StringBuilder(pad("  " + Bars.layer(layer, bars.getFirst().size()), 16));
             for (List<String> column : bars) {
                 line.append(pad(column.get(layer), COLUMN));
             }
