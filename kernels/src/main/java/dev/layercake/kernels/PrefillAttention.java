@@ -1,0 +1,206 @@
+package dev.layercake.kernels;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Causal attention of consecutive tokens, one call's worth. A piece of work is one KV head and some tokens, whose queries
+ * of the whole group are packed into panels. Blocks of keys and values are widened once per piece and multiplied with
+ * all its panels; the softmax is online (FlashAttention's scheme) and runs down the lanes. Pieces are handed out by a
+ * counter, those of the last tokens first, since these see most.
+ */
+final class PrefillAttention {
+    private static final int BLOCK = 128;
+    /** Enough to make widening cheap, few enough for queries and sums to stay in the second-level cache. */
+    private static final int MAX_PANELS = 8;
+    /** So many pieces per worker leave nobody waiting long at the end. */
+    private static final int PIECES_PER_WORKER = 4;
+    /** Keeps the rows of a block from falling into the same sets of the first-level cache. */
+    private static final int ROW_GAP = 16;
+
+    private static final float LOWEST = -Float.MAX_VALUE / 4;
+
+    private final AttentionShape shape;
+    private final KvRows[] rows;
+    private final Tensor queries;
+    private final int firstPosition;
+    private final Tensor out;
+    private final Workers workers;
+
+    private final int tokens;
+    private final int tokensPerPiece;
+    private final int blocksOfTokens;
+    private final int panels;
+    private final int elements;
+    private final long keyStride;
+    private final long valueStride;
+    private final AtomicInteger next = new AtomicInteger();
+
+    PrefillAttention(
+            AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
+        this.shape = shape;
+        this.rows = rows;
+        this.queries = queries;
+        this.firstPosition = firstPosition;
+        this.out = out;
+        this.workers = workers;
+        this.tokens = (int) queries.rows();
+        int perPanel = Math.max(1, PanelProduct.LANES / shape.group());
+        int perPiece = Math.max(1, MAX_PANELS * PanelProduct.LANES / shape.group());
+        long wanted = (long) PIECES_PER_WORKER * workers.count();
+        while (perPiece / 2 >= perPanel && (long) shape.kvHeads() * pieces(tokens, perPiece) < wanted) {
+            perPiece /= 2;
+        }
+        this.tokensPerPiece = Math.max(1, Math.min(perPiece, tokens));
+        this.blocksOfTokens = pieces(tokens, tokensPerPiece);
+        this.panels = pieces(tokensPerPiece * shape.group(), PanelProduct.LANES);
+        this.elements = pieces(shape.headDim(), PanelProduct.TILE) * PanelProduct.TILE;
+        this.keyStride = (long) (shape.headDim() + ROW_GAP) * Float.BYTES;
+        this.valueStride = (long) (elements + ROW_GAP) * Float.BYTES;
+    }
+
+    private static int pieces(int whole, int part) {
+        return (whole + part - 1) / part;
+    }
+
+    void run() {
+        workers.run((worker, count) -> {
+            Piece piece = null;
+            int total = shape.kvHeads() * blocksOfTokens;
+            for (int i = next.getAndIncrement(); i < total; i = next.getAndIncrement()) {
+                if (piece == null) {
+                    piece = new Piece(workers.scratch(worker, scratchBytes()).address());
+                }
+                int block = blocksOfTokens - 1 - i / shape.kvHeads();
+                int first = block * tokensPerPiece;
+                piece.attend(i % shape.kvHeads(), first, Math.min(tokensPerPiece, tokens - first));
+            }
+        });
+    }
+
+    private long scratchBytes() {
+        return QueryPanels.bytes(shape, panels)
+                + panels * (elements + 2L) * PanelProduct.ROW_BYTES
+                + (BLOCK + 1L) * PanelProduct.ROW_BYTES
+                + BLOCK * (keyStride + valueStride);
+    }
+
+    /** One worker's panels, block and running sums. */
+    private final class Piece {
+        private final QueryPanels panel;
+        private final long sums;
+        private final long largest;
+        private final long weightSums;
+        private final long factors;
+        private final long scores;
+        private final long keys;
+        private final long values;
+
+        Piece(long scratch) {
+            panel = new QueryPanels(shape, panels, scratch);
+            sums = scratch + QueryPanels.bytes(shape, panels);
+            largest = sums + (long) panels * elements * PanelProduct.ROW_BYTES;
+            weightSums = largest + panels * PanelProduct.ROW_BYTES;
+            factors = weightSums + panels * PanelProduct.ROW_BYTES;
+            scores = factors + PanelProduct.ROW_BYTES;
+            keys = scores + BLOCK * PanelProduct.ROW_BYTES;
+            values = keys + BLOCK * keyStride;
+        }
+
+        void attend(int kvHead, int firstToken, int pieceTokens) {
+            KvRows entries = rows[kvHead];
+            int group = shape.group();
+            panel.fill(queries, firstToken, pieceTokens, kvHead * group, group, firstPosition + firstToken);
+            reset();
+            int last = panel.panels() - 1;
+            int to = panel.visibleTo(last, entries, 0, entries.length());
+            int from = panel.visibleFrom(0, entries, 0, to);
+            for (int slot = from; slot < to; slot += BLOCK) {
+                int count = Math.min(BLOCK, to - slot);
+                RowDecoder.decodeKeys(entries, slot, count, keys, keyStride);
+                RowDecoder.decodeValues(entries, slot, count, values, valueStride, elements);
+                for (int i = 0; i <= last; i++) {
+                    attendBlock(i, entries, slot, count);
+                }
+            }
+            finish(kvHead, firstToken);
+        }
+
+        private void reset() {
+            FloatVector zero = VectorWidth.broadcast(0f);
+            FloatVector lowest = VectorWidth.broadcast(LOWEST);
+            long count = panel.panels();
+            fill(sums, count * elements * PanelProduct.ROW_BYTES, zero);
+            fill(largest, count * PanelProduct.ROW_BYTES, lowest);
+            fill(weightSums, count * PanelProduct.ROW_BYTES, zero);
+        }
+
+        private void attendBlock(int i, KvRows entries, int blockSlot, int blockCount) {
+            int to = panel.visibleTo(i, entries, blockSlot, blockSlot + blockCount);
+            int seen = panel.visibleFrom(i, entries, blockSlot, to);
+            if (seen >= to) {
+                return;
+            }
+            int skipped = (seen - blockSlot) / PanelProduct.TILE * PanelProduct.TILE;
+            int count = to - blockSlot - skipped;
+            panel.score(i, entries, blockSlot + skipped, count, keys + skipped * keyStride, keyStride, scores);
+            long state = i * PanelProduct.ROW_BYTES;
+            for (long half = 0; half < PanelProduct.ROW_BYTES; half += Lanes.BYTES) {
+                softmax(scores + half, count, largest + state + half, weightSums + state + half, factors + half);
+            }
+            PanelProduct.weigh(
+                    values + skipped * valueStride,
+                    valueStride,
+                    count,
+                    scores,
+                    elements,
+                    factors,
+                    sums + (long) i * elements * PanelProduct.ROW_BYTES);
+        }
+
+        private void finish(int kvHead, int firstToken) {
+            int group = shape.group();
+            int headDim = shape.headDim();
+            for (int lane = 0; lane < panel.lanes(); lane++) {
+                int inPanel = lane % PanelProduct.LANES;
+                int i = lane / PanelProduct.LANES;
+                long source = sums + (long) i * elements * PanelProduct.ROW_BYTES + (long) inPanel * Float.BYTES;
+                float sum = Memory.float32(weightSums + (long) lane * Float.BYTES);
+                float factor = sum > 0 ? 1 / sum : 0;
+                long head = (long) kvHead * group + lane % group;
+                long target = out.rowAddress(firstToken + lane / group) + head * headDim * Float.BYTES;
+                for (int element = 0; element < headDim; element++) {
+                    Memory.putFloat32(
+                            target + (long) element * Float.BYTES,
+                            factor * Memory.float32(source + element * PanelProduct.ROW_BYTES));
+                }
+            }
+        }
+    }
+
+    private static void fill(long address, long bytes, FloatVector value) {
+        for (long i = 0; i < bytes; i += Lanes.BYTES) {
+            Lanes.store(value, address + i);
+        }
+    }
+
+    /** Turns a column of scores into weights relative to the running maximum, and says by what to scale what came before. */
+    private static void softmax(long scores, int count, long largest, long weightSums, long factors) {
+        FloatVector before = Lanes.load(largest);
+        FloatVector most = before;
+        for (int i = 0; i < count; i++) {
+            most = most.max(Lanes.load(scores + i * PanelProduct.ROW_BYTES));
+        }
+        FloatVector factor = VectorMath.exp(before.sub(most));
+        FloatVector sum = Lanes.load(weightSums).mul(factor);
+        for (int i = 0; i < count; i++) {
+            long address = scores + i * PanelProduct.ROW_BYTES;
+            FloatVector weight = VectorMath.exp(Lanes.load(address).sub(most));
+            sum = sum.add(weight);
+            Lanes.store(weight, address);
+        }
+        Lanes.store(most, largest);
+        Lanes.store(sum, weightSums);
+        Lanes.store(factor, factors);
+    }
+}

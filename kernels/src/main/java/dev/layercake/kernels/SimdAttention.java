@@ -1,0 +1,57 @@
+package dev.layercake.kernels;
+
+import org.jspecify.annotations.Nullable;
+
+/** Attention on the JDK's vectors: the attention part of {@link Kernels}, shapes checked by the caller. */
+final class SimdAttention {
+    private SimdAttention() {}
+
+    static void attend(
+            AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
+        new PrefillAttention(shape, rows, queries, firstPosition, out, workers).run();
+    }
+
+    static void attendOne(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor query,
+            int position,
+            Tensor out,
+            @Nullable Tensor probabilities,
+            Workers workers) {
+        new DecodeAttention(shape, rows, query, position, out, probabilities, workers).run();
+    }
+
+    static void windowStatistics(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor windowQueries,
+            int firstPosition,
+            WindowStatistics statistics,
+            Workers workers) {
+        new WindowAttention(shape, rows, windowQueries, firstPosition, statistics, workers).run();
+    }
+
+    static void store(KvRows[] rows, int firstSlot, Tensor keys, Tensor values, Workers workers) {
+        int tokens = (int) keys.rows();
+        workers.run((worker, count) -> {
+            int from = (int) ((long) tokens * worker / count);
+            int to = (int) ((long) tokens * (worker + 1) / count);
+            for (int head = 0; head < rows.length; head++) {
+                KvRows entries = rows[head];
+                int headDim = entries.headDim();
+                long column = (long) head * headDim * Float.BYTES;
+                for (int token = from; token < to; token++) {
+                    int slot = firstSlot + token;
+                    SimdCodec.encode(
+                            entries.keyType(), keys.rowAddress(token) + column, entries.keyAddress(slot), headDim);
+                    SimdCodec.encode(
+                            entries.valueType(),
+                            values.rowAddress(token) + column,
+                            entries.valueAddress(slot),
+                            headDim);
+                }
+            }
+        });
+    }
+}

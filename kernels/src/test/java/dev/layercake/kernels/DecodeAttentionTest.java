@@ -1,0 +1,126 @@
+package dev.layercake.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.lang.foreign.Arena;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Decode attention on vectors against the specification. */
+class DecodeAttentionTest {
+    private final Arena arena = Arena.ofConfined();
+    private final Workers alone = new Workers(1);
+    private final ScalarKernels scalar = new ScalarKernels();
+    private final RandomEntries random = new RandomEntries(arena, 4711);
+
+    @AfterEach
+    void close() {
+        alone.close();
+        arena.close();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 1, 64, BF16, BF16, 16",
+        "4, 1, 64, BF16, BF16, 256",
+        "8, 2, 64, BF16, BF16, 32",
+        "8, 2, 128, BF16, F16, 31",
+        "6, 2, 80, F16, BF16, 64",
+        "5, 1, 96, F32, F32, 7",
+        "7, 1, 64, Q8_0, Q8_0, 128",
+        "16, 1, 32, Q8_0, BF16, 100",
+        "12, 4, 48, F16, F16, 1",
+        "14, 2, 24, BF16, BF16, 17",
+        "2, 1, 16, F32, BF16, 64",
+        "3, 3, 17, F32, F16, 64",
+        "9, 1, 15, BF16, BF16, 3",
+        "4, 2, 256, BF16, BF16, 64",
+        "10, 1, 8, F16, F32, 64",
+        "13, 1, 1, F32, F32, 5",
+    })
+    void agreesWithTheSpecification(
+            int queryHeads, int kvHeads, int headDim, DType keyType, DType valueType, int rowsPerPage) {
+        AttentionShape shape = new AttentionShape(queryHeads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), 0, 0);
+        for (int length : new int[] {1, 2, 3, 4, 5, 67, 257, 1031}) {
+            KvRows[] rows = RandomEntries.rows(shape, keyType, valueType, rowsPerPage);
+            for (int head = 0; head < kvHeads; head++) {
+                random.append(rows[head], Math.max(1, length - 3 * head), 0);
+            }
+            check(shape, rows, length, 1e-5f);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 50", "300, 0", "300, 20", "1, 0", "7, 30"})
+    void slidingWindowAndSoftcapInAnyOrderOfSlots(int slidingWindow, float softcap) {
+        AttentionShape shape = new AttentionShape(8, 2, 64, 0.2f, softcap, slidingWindow);
+        for (DType type : new DType[] {DType.BF16, DType.F16}) {
+            KvRows[] rows = RandomEntries.rows(shape, type, type, 32);
+            random.appendWithGaps(rows[0], 700, 2000);
+            random.append(rows[1], 997, 1000);
+            random.shufflePositions(rows[0]);
+            check(shape, rows, 2000, 2e-5f);
+        }
+    }
+
+    /** The heads that see nothing lie between others, and one has no entries at all. */
+    @Test
+    void aQueryThatSeesNothingGetsZeros() {
+        AttentionShape shape = new AttentionShape(8, 4, 32, 0.2f, 0, 10);
+        KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 32);
+        random.append(rows[0], 700, 0);
+        random.append(rows[1], 1301, 0);
+        random.append(rows[3], 90, 1300);
+        check(shape, rows, 1390, 1e-5f);
+        Tensor out = attend(shape, rows, random.queries(shape, 1), 1390, null, alone);
+        for (int i = 0; i < 6 * 32; i++) {
+            assertThat(out.get(0, i)).isZero();
+        }
+    }
+
+    @Test
+    void hugeLogitsDoNotOverflow() {
+        AttentionShape shape = new AttentionShape(4, 1, 64, 30, 0, 0);
+        KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 32);
+        random.append(rows[0], 600, 0);
+        check(shape, rows, 600, 1e-3f);
+    }
+
+    private void check(AttentionShape shape, KvRows[] rows, int position, float tolerance) {
+        Tensor query = random.queries(shape, 1);
+        int longest = 0;
+        for (KvRows head : rows) {
+            longest = Math.max(longest, head.length());
+        }
+        Tensor expected = Tensor.allocate(arena, DType.F32, 1, query.columns());
+        Tensor expectedProbabilities = Tensor.allocate(arena, DType.F32, shape.queryHeads(), longest + 5);
+        scalar.attendOne(shape, rows, query, position, expected, expectedProbabilities, alone);
+        for (int threads = 1; threads <= 4; threads++) {
+            try (Workers workers = new Workers(threads)) {
+                Tensor probabilities = Tensor.allocate(arena, DType.F32, shape.queryHeads(), longest + 5);
+                Tensor out = attend(shape, rows, query, position, probabilities, workers);
+                assertThat(out.toArray()).containsExactly(expected.toArray(), within(tolerance));
+                assertThat(probabilities.toArray()).containsExactly(expectedProbabilities.toArray(), within(tolerance));
+                Tensor again = attend(shape, rows, query, position, null, workers);
+                assertThat(again.toArray()).isEqualTo(out.toArray());
+            }
+        }
+    }
+
+    private Tensor attend(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor query,
+            int position,
+            @Nullable Tensor probabilities,
+            Workers workers) {
+        Tensor out = Tensor.allocate(arena, DType.F32, 1, query.columns());
+        out.data().fill((byte) 0x7F);
+        SimdAttention.attendOne(shape, rows, query, position, out, probabilities, workers);
+        return out;
+    }
+}

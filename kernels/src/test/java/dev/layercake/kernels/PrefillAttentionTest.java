@@ -1,0 +1,121 @@
+package dev.layercake.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.lang.foreign.Arena;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Prefill attention on vectors against the specification. */
+class PrefillAttentionTest {
+    private final Arena arena = Arena.ofConfined();
+    private final Workers alone = new Workers(1);
+    private final ScalarKernels scalar = new ScalarKernels();
+    private final RandomEntries random = new RandomEntries(arena, 4712);
+
+    @AfterEach
+    void close() {
+        alone.close();
+        arena.close();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 1, 64, BF16, BF16, 16",
+        "4, 1, 64, BF16, BF16, 256",
+        "8, 2, 64, BF16, F16, 32",
+        "6, 2, 80, F16, BF16, 64",
+        "5, 1, 96, F32, F32, 7",
+        "7, 1, 64, Q8_0, Q8_0, 128",
+        "16, 1, 32, Q8_0, BF16, 100",
+        "14, 2, 24, BF16, BF16, 17",
+        "2, 1, 16, F32, BF16, 1",
+        "3, 3, 17, F32, F16, 64",
+        "2, 1, 256, BF16, BF16, 64",
+        "13, 1, 1, F32, F32, 5",
+    })
+    void agreesWithTheSpecification(
+            int queryHeads, int kvHeads, int headDim, DType keyType, DType valueType, int rowsPerPage) {
+        AttentionShape shape = new AttentionShape(queryHeads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), 0, 0);
+        for (int tokens : new int[] {1, 13, 41}) {
+            for (int past : new int[] {0, 61, 131}) {
+                KvRows[] rows = RandomEntries.rows(shape, keyType, valueType, rowsPerPage);
+                for (KvRows head : rows) {
+                    random.append(head, past + tokens, 0);
+                }
+                check(shape, rows, tokens, past, 1e-5f);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 50", "40, 0", "300, 20", "1, 0", "150, 30"})
+    void slidingWindowSoftcapGapsAndRaggedLengths(int slidingWindow, float softcap) {
+        AttentionShape shape = new AttentionShape(6, 3, 48, 0.2f, softcap, slidingWindow);
+        KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.F16, 32);
+        int tokens = 101;
+        int firstPosition = 1000;
+        random.appendWithGaps(rows[0], 151, firstPosition);
+        random.appendWithGaps(rows[1], 3, firstPosition);
+        random.append(rows[2], 307, firstPosition - 307);
+        for (KvRows head : rows) {
+            random.append(head, tokens, firstPosition);
+        }
+        check(shape, rows, tokens, firstPosition, 2e-5f);
+    }
+
+    /** The window has passed everything that one head kept, and another one starts after the first queries. */
+    @Test
+    void queriesThatSeeNothingGetZeros() {
+        AttentionShape shape = new AttentionShape(4, 2, 32, 0.2f, 0, 10);
+        KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 32);
+        random.append(rows[0], 200, 0);
+        random.append(rows[1], 50, 1020);
+        Tensor out = check(shape, rows, 40, 1000, 1e-5f);
+        for (int i = 0; i < 64; i++) {
+            assertThat(out.get(0, i)).isZero();
+            assertThat(out.get(39, i)).isZero();
+            assertThat(out.get(19, 64 + i)).isZero();
+            assertThat(out.get(20, 64 + i)).isNotZero();
+        }
+        check(shape, RandomEntries.rows(shape, DType.BF16, DType.BF16, 32), 3, 0, 0);
+    }
+
+    @Test
+    void hugeLogitsDoNotOverflow() {
+        AttentionShape shape = new AttentionShape(4, 1, 64, 30, 0, 0);
+        KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 32);
+        random.append(rows[0], 300, 0);
+        check(shape, rows, 20, 280, 1e-3f);
+    }
+
+    @Test
+    void noTokensAreNoWork() {
+        AttentionShape shape = new AttentionShape(4, 1, 64, 1, 0, 0);
+        KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 32);
+        check(shape, rows, 0, 0, 0);
+    }
+
+    private Tensor check(AttentionShape shape, KvRows[] rows, int tokens, int firstPosition, float tolerance) {
+        Tensor queries = random.queries(shape, tokens);
+        Tensor expected = Tensor.allocate(arena, DType.F32, tokens, queries.columns());
+        scalar.attend(shape, rows, queries, firstPosition, expected, alone);
+        Tensor first = attend(shape, rows, queries, firstPosition, alone);
+        assertThat(first.toArray()).containsExactly(expected.toArray(), within(tolerance));
+        try (Workers workers = new Workers(3)) {
+            Tensor again = attend(shape, rows, queries, firstPosition, workers);
+            assertThat(again.toArray()).containsExactly(expected.toArray(), within(tolerance));
+        }
+        return first;
+    }
+
+    private Tensor attend(AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Workers workers) {
+        Tensor out = Tensor.allocate(arena, DType.F32, queries.rows(), queries.columns());
+        out.data().fill((byte) 0x7F);
+        SimdAttention.attend(shape, rows, queries, firstPosition, out, workers);
+        return out;
+    }
+}
