@@ -115,7 +115,7 @@ final class ToySequence implements AutoCloseable {
         for (int token = 0; token < count; token++) {
             Random random = new Random(seed * 1_000_003 + (((long) kind * 512 + layer) << 24) + first + token);
             // Layers differ in how sharply they look, so that their preferences differ.
-            double magnitude = kind == 3 ? 0.5 + (layer * 7 + seed) % 5 : 1;
+            double magnitude = kind == 3 ? 0.5 + (layer * 7L + seed) % 5 : 1;
             for (int column = 0; column < columns; column++) {
                 tensor.set(token, column, (float) (random.nextGaussian() * magnitude));
             }

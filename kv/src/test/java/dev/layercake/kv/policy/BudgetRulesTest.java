@@ -3,7 +3,9 @@ package dev.layercake.kv.policy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -84,27 +86,34 @@ class BudgetRulesTest {
     }
 
     /** A model, a prompt and preferences of many magnitudes; some layers equal, some without any claim. */
-    private record Draw(int budget, int window, float[] preferences, int[] candidates) {
+    private record Draw(int budget, int window, List<Float> preferences, int candidates) {
         static Draw next(Random random, int mostLayers, int mostTokens) {
             int layers = 1 + random.nextInt(mostLayers);
             int window = 1 + random.nextInt(random.nextBoolean() ? 4 : 64);
             int budget = window + random.nextInt(random.nextBoolean() ? 8 : 500);
-            float[] preferences = new float[layers];
+            List<Float> preferences = new ArrayList<>();
             double spread = random.nextInt(7);
             for (int layer = 0; layer < layers; layer++) {
-                preferences[layer] = switch (random.nextInt(12)) {
-                    case 0 -> 0;
-                    case 1 -> 1;
-                    default -> (float) Math.exp(spread * random.nextGaussian());
-                };
+                preferences.add(
+                        switch (random.nextInt(12)) {
+                            case 0 -> 0f;
+                            case 1 -> 1f;
+                            default -> (float) Math.exp(spread * random.nextGaussian());
+                        });
             }
-            int[] candidates = new int[layers];
-            Arrays.fill(candidates, random.nextInt(mostTokens));
-            return new Draw(budget, window, preferences, candidates);
+            return new Draw(budget, window, preferences, random.nextInt(mostTokens));
+        }
+
+        int layers() {
+            return preferences.size();
         }
 
         Stage stage(int layer) {
-            return new Stage(layer, preferences, candidates, 0);
+            float[] claims = new float[layers()];
+            for (int index = 0; index < claims.length; index++) {
+                claims[index] = preferences.get(index);
+            }
+            return new Stage(layer, claims, caps(claims.length, candidates), 0);
         }
     }
 
@@ -113,10 +122,10 @@ class BudgetRulesTest {
         Random random = new Random(11);
         for (int run = 0; run < 2000; run++) {
             Draw draw = Draw.next(random, 12, 60);
-            double[] preferences = new double[draw.preferences().length];
+            double[] preferences = new double[draw.layers()];
             int[] caps = new int[preferences.length];
             for (int layer = 0; layer < preferences.length; layer++) {
-                preferences[layer] = draw.preferences()[layer];
+                preferences[layer] = draw.preferences().get(layer);
                 caps[layer] = random.nextInt(60);
             }
             long total = random.nextInt(400);
@@ -132,9 +141,9 @@ class BudgetRulesTest {
         for (int run = 0; run < 5000; run++) {
             Draw draw = Draw.next(random, 96, 4000);
             WaterfillBudget allocator = new WaterfillBudget(draw.budget(), draw.window(), PLAIN);
-            int layers = draw.preferences().length;
+            int layers = draw.layers();
             long total = (long) (draw.budget() - draw.window()) * layers;
-            int[] held = draw.candidates().clone();
+            int[] held = caps(layers, draw.candidates());
             for (int layer = 0; layer < layers; layer++) {
                 int[] counts = allocator.allocate(draw.stage(layer));
                 long candidates = 0;
@@ -143,7 +152,7 @@ class BudgetRulesTest {
                 for (int index = 0; index <= layer; index++) {
                     nested &= counts[index] <= held[index];
                     held[index] = counts[index];
-                    candidates += draw.candidates()[index];
+                    candidates += draw.candidates();
                     sum += counts[index];
                 }
                 if (!nested || sum != Math.min(total, candidates)) {
@@ -160,7 +169,7 @@ class BudgetRulesTest {
         for (int run = 0; run < 2000; run++) {
             Draw draw = Draw.next(random, 48, 3000);
             OfficialBudget allocator = new OfficialBudget(draw.budget(), draw.window(), PLAIN);
-            for (int layer = 0; layer < draw.preferences().length; layer++) {
+            for (int layer = 0; layer < draw.layers(); layer++) {
                 Stage stage = draw.stage(layer);
                 long sum =
                         Arrays.stream(allocator.allocate(stage)).asLongStream().sum();
