@@ -22,14 +22,36 @@ public record KernelSelection(Kernels kernels, String description) {
     }
 
     static KernelSelection choose(@Nullable String forced) {
+        String obstacle = obstacle();
         if (forced == null || forced.isBlank()) {
-            return new KernelSelection(new ScalarKernels(), "scalar kernels");
+            return obstacle.isEmpty()
+                    ? new KernelSelection(new SimdKernels(), simdDescription())
+                    : new KernelSelection(
+                            new ScalarKernels(), "scalar kernels, many times slower than simd: " + obstacle);
         }
         return switch (forced) {
             case "scalar" -> new KernelSelection(new ScalarKernels(), "scalar kernels, forced by -D" + PROPERTY);
+            case "simd" -> {
+                if (!obstacle.isEmpty()) {
+                    throw LayercakeException.badInput("-D" + PROPERTY + "=simd is not possible: " + obstacle + ".");
+                }
+                yield new KernelSelection(new SimdKernels(), simdDescription() + ", forced by -D" + PROPERTY);
+            }
             default ->
                 throw LayercakeException.badInput(
-                        "Unknown kernels \"" + forced + "\" in -D" + PROPERTY + "; known are: scalar.");
+                        "Unknown kernels \"" + forced + "\" in -D" + PROPERTY + "; known are scalar and simd.");
         };
+    }
+
+    private static String simdDescription() {
+        return "simd kernels, " + SimdKernels.vectorBits() + " bits";
+    }
+
+    /** Why there is no SIMD in this process, as half a sentence; empty if there is. */
+    private static String obstacle() {
+        if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+            return "start Java with --add-modules jdk.incubator.vector";
+        }
+        return SimdKernels.available() ? "" : "this machine has no vectors of 128 bits or more that Java can use";
     }
 }

@@ -13,7 +13,7 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class VectorMath {
     private static final float LOWEST = -87;
-    private static final float HIGHEST = 88.3f;
+    private static final float HIGHEST = 88.37f;
     private static final float LOG2_E = 1.442695f;
     /** ln 2 in two pieces; the first has so few bits that its product with an exponent is exact. */
     private static final float LN2_HIGH = 355 / 512f;
@@ -27,14 +27,14 @@ final class VectorMath {
     private VectorMath() {}
 
     /**
-     * e^x to about 1e-7 relative. 0 below -87 (and for -infinity), constant from 88.3 on, NaN for NaN.
+     * e^x to about 1e-7 relative. 0 below -87, infinity above 88.37, NaN for NaN.
      */
     static FloatVector exp(FloatVector x) {
         VectorMask<Float> vanishing = x.compare(VectorOperators.LT, LOWEST);
-        FloatVector argument = x.blend(HIGHEST, x.compare(VectorOperators.GT, HIGHEST));
-        FloatVector shifted = argument.fma(constant(LOG2_E), constant(ROUNDER));
+        VectorMask<Float> exploding = x.compare(VectorOperators.GT, HIGHEST);
+        FloatVector shifted = x.fma(constant(LOG2_E), constant(ROUNDER));
         FloatVector exponent = shifted.sub(ROUNDER);
-        FloatVector r = exponent.fma(constant(-LN2_HIGH), argument);
+        FloatVector r = exponent.fma(constant(-LN2_HIGH), x);
         r = exponent.fma(constant(-LN2_LOW), r);
         // The minimax polynomial of relative error 3e-9 on [-ln2 / 2, ln2 / 2], its first two terms fixed at 1.
         FloatVector p = r.fma(constant(1.38131e-3f), constant(8.36942e-3f));
@@ -44,7 +44,7 @@ final class VectorMath {
         p = p.fma(r, constant(1f));
         p = p.fma(r, constant(1f));
         IntVector scaled = p.reinterpretAsInts().add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23));
-        return scaled.reinterpretAsFloats().blend(0f, vanishing);
+        return scaled.reinterpretAsFloats().blend(0f, vanishing).blend(Float.POSITIVE_INFINITY, exploding);
     }
 
     /** ln x to about 2e-7 relative for positive normal x; meaningless for others. */

@@ -168,6 +168,8 @@ class ScalarKernelsTest {
     @Test
     void selectionSaysWhatItChoseAndRefusesUnknownNames() {
         assertThat(KernelSelection.choose("scalar").kernels().name()).isEqualTo("scalar");
+        assertThat(KernelSelection.choose("simd").kernels().name()).isEqualTo("simd");
+        assertThat(KernelSelection.choose(null).description()).startsWith("simd kernels, ");
         assertThatThrownBy(() -> KernelSelection.choose("fast"))
                 .isInstanceOfSatisfying(
                         LayercakeException.class,

@@ -1,0 +1,165 @@
+package dev.layercake.kernels;
+
+import static dev.layercake.kernels.VectorWidth.LANES;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
+
+/** Norms, gates, rotations and sums over runs of packed floats; what fills no vector is computed one by one. */
+final class SimdElementwise {
+    private static final float SQUARE_ROOT_8_OVER_PI = 1.5957692f;
+    private static final float CUBIC = 0.044715f;
+
+    /** [b0 a0 b1 a1 ...] from [a0 b0 a1 b1 ...]. */
+    private static final VectorShuffle<Float> SWAP = VectorShuffle.fromOp(VectorWidth.FLOATS, i -> i ^ 1);
+    /** Each lane of the lower, or upper, half twice. */
+    private static final VectorShuffle<Float> TWICE_LOW = VectorShuffle.fromOp(VectorWidth.FLOATS, i -> i / 2);
+
+    private static final VectorShuffle<Float> TWICE_HIGH =
+            VectorShuffle.fromOp(VectorWidth.FLOATS, i -> LANES / 2 + i / 2);
+    /** -1, 1, -1, 1, ... */
+    private static final FloatVector SIGNS = FloatVector.fromArray(VectorWidth.FLOATS, signs(), 0);
+
+    private SimdElementwise() {}
+
+    private static float[] signs() {
+        float[] signs = new float[LANES];
+        for (int i = 0; i < LANES; i++) {
+            signs[i] = i % 2 == 0 ? -1 : 1;
+        }
+        return signs;
+    }
+
+    static void rmsNorm(long x, long weight, float epsilon, long out, int columns) {
+        FloatVector even = VectorWidth.broadcast(0);
+        FloatVector odd = even;
+        int i = 0;
+        for (; i <= columns - 2 * LANES; i += 2 * LANES) {
+            FloatVector first = VectorWidth.load(x + 4L * i);
+            FloatVector second = VectorWidth.load(x + 4L * (i + LANES));
+            even = first.fma(first, even);
+            odd = second.fma(second, odd);
+        }
+        float squares = even.add(odd).reduceLanes(VectorOperators.ADD);
+        for (; i < columns; i++) {
+            squares += Memory.float32(x + 4L * i) * Memory.float32(x + 4L * i);
+        }
+        float factor = (float) (1 / Math.sqrt(squares / columns + epsilon));
+        for (i = 0; i <= columns - LANES; i += LANES) {
+            FloatVector scaled = VectorWidth.load(x + 4L * i).mul(factor);
+            VectorWidth.store(out + 4L * i, scaled.mul(VectorWidth.load(weight + 4L * i)));
+        }
+        for (; i < columns; i++) {
+            Memory.putFloat32(out + 4L * i, Memory.float32(x + 4L * i) * factor * Memory.float32(weight + 4L * i));
+        }
+    }
+
+    /** Rotates (x[i], x[i + pairs]). */
+    static void rope(long x, long cos, long sin, int pairs) {
+        int i = 0;
+        for (; i <= pairs - LANES; i += LANES) {
+            FloatVector left = VectorWidth.load(x + 4L * i);
+            FloatVector right = VectorWidth.load(x + 4L * (i + pairs));
+            FloatVector c = VectorWidth.load(cos + 4L * i);
+            FloatVector s = VectorWidth.load(sin + 4L * i);
+            VectorWidth.store(x + 4L * i, left.mul(c).sub(right.mul(s)));
+            VectorWidth.store(x + 4L * (i + pairs), right.mul(c).add(left.mul(s)));
+        }
+        for (; i < pairs; i++) {
+            rotate(x + 4L * i, x + 4L * (i + pairs), cos + 4L * i, sin + 4L * i);
+        }
+    }
+
+    /** Rotates (x[2i], x[2i + 1]). */
+    static void ropeInterleaved(long x, long cos, long sin, int pairs) {
+        int i = 0;
+        for (; i <= pairs - LANES; i += LANES) {
+            FloatVector c = VectorWidth.load(cos + 4L * i);
+            FloatVector s = VectorWidth.load(sin + 4L * i);
+            rotateNeighbours(x + 8L * i, c.rearrange(TWICE_LOW), s.rearrange(TWICE_LOW));
+            rotateNeighbours(x + 8L * i + 4L * LANES, c.rearrange(TWICE_HIGH), s.rearrange(TWICE_HIGH));
+        }
+        for (; i < pairs; i++) {
+            rotate(x + 8L * i, x + 8L * i + 4, cos + 4L * i, sin + 4L * i);
+        }
+    }
+
+    private static void rotateNeighbours(long x, FloatVector c, FloatVector s) {
+        FloatVector pairs = VectorWidth.load(x);
+        FloatVector swapped = pairs.rearrange(SWAP).mul(SIGNS);
+        VectorWidth.store(x, pairs.mul(c).add(swapped.mul(s)));
+    }
+
+    private static void rotate(long left, long right, long cos, long sin) {
+        float l = Memory.float32(left);
+        float r = Memory.float32(right);
+        Memory.putFloat32(left, l * Memory.float32(cos) - r * Memory.float32(sin));
+        Memory.putFloat32(right, r * Memory.float32(cos) + l * Memory.float32(sin));
+    }
+
+    static void siluGate(long gate, long up, long count) {
+        long i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector x = VectorWidth.load(gate + 4 * i);
+            FloatVector silu = x.div(VectorMath.exp(x.neg()).add(1f));
+            VectorWidth.store(gate + 4 * i, silu.mul(VectorWidth.load(up + 4 * i)));
+        }
+        for (; i < count; i++) {
+            float x = Memory.float32(gate + 4 * i);
+            Memory.putFloat32(gate + 4 * i, x / (1 + (float) Math.exp(-x)) * Memory.float32(up + 4 * i));
+        }
+    }
+
+    /** (1 + tanh(u)) / 2 = 1 / (1 + e^-2u), so that no digits are lost to the 1. */
+    static void geluGate(long gate, long up, long count) {
+        long i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector x = VectorWidth.load(gate + 4 * i);
+            FloatVector cubic = x.mul(x).mul(CUBIC).add(1f);
+            FloatVector inner = x.mul(SQUARE_ROOT_8_OVER_PI).mul(cubic);
+            FloatVector gelu = x.div(VectorMath.exp(inner.neg()).add(1f));
+            VectorWidth.store(gate + 4 * i, gelu.mul(VectorWidth.load(up + 4 * i)));
+        }
+        for (; i < count; i++) {
+            float x = Memory.float32(gate + 4 * i);
+            float inner = x * SQUARE_ROOT_8_OVER_PI * (x * x * CUBIC + 1);
+            Memory.putFloat32(gate + 4 * i, x / (1 + (float) Math.exp(-inner)) * Memory.float32(up + 4 * i));
+        }
+    }
+
+    static void addScaled(long target, long addend, float factor, long count) {
+        FloatVector factors = VectorWidth.broadcast(factor);
+        long i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector sum = VectorWidth.load(addend + 4 * i).fma(factors, VectorWidth.load(target + 4 * i));
+            VectorWidth.store(target + 4 * i, sum);
+        }
+        for (; i < count; i++) {
+            float sum = Memory.float32(target + 4 * i) + factor * Memory.float32(addend + 4 * i);
+            Memory.putFloat32(target + 4 * i, sum);
+        }
+    }
+
+    static void scale(long x, float factor, long count) {
+        long i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            VectorWidth.store(x + 4 * i, VectorWidth.load(x + 4 * i).mul(factor));
+        }
+        for (; i < count; i++) {
+            Memory.putFloat32(x + 4 * i, Memory.float32(x + 4 * i) * factor);
+        }
+    }
+
+    static void softcap(long x, float cap, long count) {
+        float inverse = 1 / cap;
+        long i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector scaled = VectorWidth.load(x + 4 * i).mul(inverse);
+            VectorWidth.store(x + 4 * i, VectorMath.tanh(scaled).mul(cap));
+        }
+        for (; i < count; i++) {
+            Memory.putFloat32(x + 4 * i, cap * (float) Math.tanh(Memory.float32(x + 4 * i) / cap));
+        }
+    }
+}
