@@ -71,9 +71,16 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
             case LongRope longRope -> {
                 requireLength(longRope.shortFactors, pairs);
                 requireLength(longRope.longFactors, pairs);
+                requirePositive(longRope.originalContext, longRope.attentionFactor);
             }
             case Factors factors -> requireLength(factors.factors, pairs);
-            case None _, Linear _, Llama3 _, Yarn _ -> {}
+            case Linear linear -> requirePositive(linear.factor);
+            case Llama3 llama3 ->
+                requirePositive(
+                        llama3.factor, llama3.lowFrequencyFactor, llama3.highFrequencyFactor, llama3.originalContext);
+            case Yarn yarn ->
+                requirePositive(yarn.factor, yarn.originalContext, yarn.betaFast, yarn.betaSlow, yarn.attentionFactor);
+            case None none -> {}
         }
     }
 
@@ -176,6 +183,15 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
             scaled[pair] = plain[pair] / factors.get(pair);
         }
         return scaled;
+    }
+
+    private static void requirePositive(double... values) {
+        for (double value : values) {
+            if (!(value > 0) || Double.isInfinite(value)) {
+                throw LayercakeException.badModel("the rotary scaling of the checkpoint has a factor of " + value
+                        + "; it must be a positive number");
+            }
+        }
     }
 
     private static void requireLength(List<Float> factors, int pairs) {
