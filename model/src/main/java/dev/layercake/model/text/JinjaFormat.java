@@ -415,7 +415,7 @@ final class JinjaFormat {
             precision = number(text.substring(begin, i), 0);
         }
         char type = i < text.length() ? text.charAt(i++) : 0;
-        if (i < text.length() || number == null && type != 0 && type != 's' || "bcdeEfFgGnosxX%\0".indexOf(type) < 0) {
+        if (i < text.length() || (number == null && type != 0 && type != 's') || "bcdeEfFgGnosxX%\0".indexOf(type) < 0) {
             throw JinjaException.of("the format '" + text + "' is not supported for a "
                     + JinjaOperations.typeName(value));
         }

@@ -98,6 +98,8 @@ final class JinjaOperations {
         };
     }
 
+    // Functions, generators and the like are equal only to themselves.
+    @SuppressWarnings("ReferenceEquality")
     boolean equal(Object left, Object right) {
         budget.step();
         String leftText = textOrNull(left);
