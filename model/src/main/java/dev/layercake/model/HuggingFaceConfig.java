@@ -87,9 +87,13 @@ final class HuggingFaceConfig {
 
     private @Nullable Experts experts() {
         return switch (architecture) {
-            case MIXTRAL -> new Experts(fields.integer("num_local_experts"), fields.integer("num_experts_per_tok"), true);
+            case MIXTRAL ->
+                new Experts(fields.integer("num_local_experts"), fields.integer("num_experts_per_tok"), true);
             case QWEN3_MOE ->
-                new Experts(fields.integer("num_experts"), fields.integer("num_experts_per_tok"), fields.flag("norm_topk_prob", false));
+                new Experts(
+                        fields.integer("num_experts"),
+                        fields.integer("num_experts_per_tok"),
+                        fields.flag("norm_topk_prob", false));
             default -> null;
         };
     }

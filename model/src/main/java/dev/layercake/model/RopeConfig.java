@@ -63,8 +63,8 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
             throw LayercakeException.badModel("the rotary base is " + theta + "; it must be a positive number");
         }
         if (rotatedElements < 2 || rotatedElements % 2 != 0) {
-            throw LayercakeException.badModel(
-                    "the rotary embedding covers " + rotatedElements + " elements of a head; it must be an even number");
+            throw LayercakeException.badModel("the rotary embedding covers " + rotatedElements
+                    + " elements of a head; it must be an even number");
         }
         int pairs = rotatedElements / 2;
         switch (scaling) {
@@ -119,7 +119,9 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
             case Llama3 llama3 -> llama3(plain, llama3);
             case Yarn yarn -> yarn(plain, yarn);
             case LongRope longRope ->
-                divided(plain, sequenceLength > longRope.originalContext ? longRope.longFactors : longRope.shortFactors);
+                divided(
+                        plain,
+                        sequenceLength > longRope.originalContext ? longRope.longFactors : longRope.shortFactors);
             case Factors factors -> divided(plain, factors.factors);
         };
     }

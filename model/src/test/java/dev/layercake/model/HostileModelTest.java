@@ -23,8 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class HostileModelTest {
     private static final int MUTATIONS = 1500;
-    private static final List<String> NUMBERS =
-            List.of("0", "-1", "1", "3", "2147483647", "9223372036854775807", "1e308", "0.5", "null", "\"x\"", "[]", "[7]");
+    private static final List<String> NUMBERS = List.of(
+            "0", "-1", "1", "3", "2147483647", "9223372036854775807", "1e308", "0.5", "null", "\"x\"", "[]", "[7]");
 
     @TempDir
     private Path temporary;
@@ -67,7 +67,8 @@ class HostileModelTest {
     @Test
     void mutatedGguf() throws IOException {
         GoldenFolder golden = GoldenFolder.named("model");
-        Path source = golden.path().resolve(golden.cases().getFirst().path("dir").asString());
+        Path source =
+                golden.path().resolve(golden.cases().getFirst().path("dir").asString());
         Path gguf = temporary.resolve("model.gguf");
         try (Workers workers = new Workers(1);
                 Model model = Model.load(source, null, kernels, workers)) {
