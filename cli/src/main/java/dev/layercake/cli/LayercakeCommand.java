@@ -1,17 +1,64 @@
 package dev.layercake.cli;
 
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/** The command {@code layercake}. */
-@Command(name = "layercake", mixinStandardHelpOptions = true, versionProvider = Version.class)
+/** The command {@code layercake}: what the verbs share. */
+@Command(
+        name = "layercake",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        description = "Runs large language models over long inputs in a fixed amount of KV memory.",
+        footer = {
+            "",
+            "Each option has a twin in the environment: --top-k is LAYERCAKE_TOP_K. The command line wins.",
+            "Results go to standard output, all else to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage.",
+            "",
+            "Begin with:  layercake demo"
+        })
 public final class LayercakeCommand implements Runnable {
+    private final Console console;
+
+    private LayercakeCommand(Console console) {
+        this.console = console;
+    }
+
     @Override
     public void run() {
-        CommandLine.usage(this, System.out);
+        CommandLine.usage(this, console.out());
+    }
+
+    /**
+     * Runs a command line.
+     *
+     * @param environment variables whose names begin with LAYERCAKE_ stand in for options that are not given
+     * @return the exit code: 0 done, 1 failed, 2 wrong usage
+     */
+    static int execute(Console console, Map<String, String> environment, String... arguments) {
+        Failures failures = new Failures(console.err());
+        CommandLine line = new CommandLine(new LayercakeCommand(console))
+                .addSubcommand(new DemoCommand(console))
+                .addSubcommand(new RunCommand(console))
+                .addSubcommand(new ChatCommand(console))
+                .addSubcommand(new InspectCommand(console))
+                .addSubcommand(new TokenizeCommand(console))
+                .addSubcommand(new PoliciesCommand(console))
+                .addSubcommand(new BenchCommand(console));
+        for (CommandLine verb : line.getSubcommands().values()) {
+            verb.getCommandSpec().mixinStandardHelpOptions(true);
+        }
+        return line.setDefaultValueProvider(new EnvironmentDefaults(environment))
+                .setOut(new java.io.PrintWriter(console.out(), true))
+                .setErr(new java.io.PrintWriter(console.err(), true))
+                .setParameterExceptionHandler(failures::wrongUsage)
+                .setExecutionExceptionHandler(failures::failed)
+                .setUsageHelpWidth(100)
+                .setUsageHelpAutoWidth(false)
+                .execute(arguments);
     }
 
     public static void main(String[] args) {
-        System.exit(new CommandLine(new LayercakeCommand()).execute(args));
+        System.exit(execute(Console.ofProcess(), System.getenv(), args));
     }
 }

@@ -1,0 +1,39 @@
+package dev.layercake.cli;
+
+import java.io.InputStream;
+import java.io.PrintStream;
+
+/**
+ * Where a command reads and writes. Results go to {@code out}; progress, summaries and complaints to {@code err}.
+ *
+ * @param columns width of the terminal behind {@code err}; 0 if there is none, then nothing is drawn over
+ */
+record Console(InputStream in, PrintStream out, PrintStream err, int columns) {
+    private static final int USUAL_COLUMNS = 80;
+
+    /** This process's own streams. */
+    static Console ofProcess() {
+        return new Console(System.in, System.out, System.err, terminalColumns());
+    }
+
+    /** The launcher script says how wide the terminal is, if standard error is one. */
+    private static int terminalColumns() {
+        String columns = System.getProperty("layercake.stderr.columns");
+        if (columns == null) {
+            java.io.Console console = System.console();
+            return console != null && console.isTerminal() ? USUAL_COLUMNS : 0;
+        }
+        return columns.matches("[0-9]{1,5}") && Integer.parseInt(columns) > 0
+                ? Integer.parseInt(columns)
+                : USUAL_COLUMNS;
+    }
+
+    boolean terminal() {
+        return columns > 0;
+    }
+
+    /** Whether a stream can show block characters. */
+    static boolean showsBlocks(PrintStream stream) {
+        return stream.charset().newEncoder().canEncode("\u2588\u258f");
+    }
+}

@@ -1,0 +1,303 @@
+package dev.layercake.engine;
+
+import dev.layercake.kernels.KernelSelection;
+import dev.layercake.kernels.Kernels;
+import dev.layercake.kernels.LayercakeException;
+import dev.layercake.kernels.Tensor;
+import dev.layercake.kernels.Workers;
+import dev.layercake.kv.KvCache;
+import dev.layercake.kv.KvPlan;
+import dev.layercake.kv.KvPool;
+import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Policies;
+import dev.layercake.model.Forward;
+import dev.layercake.model.Model;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model ready to be talked to: weights, kernels, a team of threads and one pool of KV memory, shared by any number of
+ * {@link Session}s. Thread-safe; sessions on different threads take turns, a whole prompt or one token at a time.
+ */
+public final class LanguageModel implements AutoCloseable {
+    private final Model model;
+    private final EngineOptions options;
+    private final KernelSelection kernels;
+    private final Workers workers;
+    private final Forward forward;
+    private final boolean weightsResident;
+    private final ReentrantLock computing = new ReentrantLock(true);
+    private final Set<Session> sessions = Collections.newSetFromMap(new IdentityHashMap<>());
+    private @Nullable KvPool pool;
+    private boolean closed;
+
+    private LanguageModel(
+            Model model, EngineOptions options, KernelSelection kernels, Workers workers, boolean weightsResident) {
+        this.model = model;
+        this.options = options;
+        this.kernels = kernels;
+        this.workers = workers;
+        this.weightsResident = weightsResident;
+        this.forward = new Forward(model, kernels.kernels(), workers);
+    }
+
+    /** Loads a checkpoint with {@link EngineOptions#DEFAULT}. */
+    public static LanguageModel load(Path path) {
+        return load(path, EngineOptions.DEFAULT);
+    }
+
+    /**
+     * Loads a checkpoint.
+     *
+     * @param path a Hugging Face folder (config.json and safetensors) or a GGUF file
+     * @throws LayercakeException (bad model) if it is missing, damaged or of an unknown architecture
+     */
+    public static LanguageModel load(Path path, EngineOptions options) {
+        return open(
+                options,
+                options.quantizeTo() != null,
+                (kernels, workers) -> Model.load(path, options.quantizeTo(), kernels, workers));
+    }
+
+    /** A language model around a model that is in memory already, random weights for example; it is closed with this. */
+    public static LanguageModel of(Model model, EngineOptions options) {
+        return open(options, true, (kernels, workers) -> model);
+    }
+
+    /** Makes a model once there is something to compute with. */
+    @FunctionalInterface
+    private interface Opening {
+        Model open(Kernels kernels, Workers workers);
+    }
+
+    private static LanguageModel open(EngineOptions options, boolean weightsResident, Opening opening) {
+        KernelSelection kernels = KernelSelection.choose();
+        Workers workers = new Workers(options.threads());
+        Model model = null;
+        try {
+            model = opening.open(kernels.kernels(), workers);
+            // Fails here, not at the first session, if the model's heads do not fit the types of the cache.
+            model.config().kvLayout(options.keyType(), options.valueType());
+            return new LanguageModel(model, options, kernels, workers, weightsResident);
+        } catch (RuntimeException | Error e) {
+            if (model != null) {
+                model.close();
+            }
+            workers.close();
+            throw e;
+        }
+    }
+
+    /** The model's configuration, tensors, tokenizer and chat template. */
+    public Model model() {
+        return model;
+    }
+
+    public EngineOptions options() {
+        return options;
+    }
+
+    /** Which kernels compute, and why, in one sentence. */
+    public String kernelDescription() {
+        return kernels.description();
+    }
+
+    /** Name of the kernels: "scalar", "simd". */
+    public String kernelName() {
+        return kernels.kernels().name();
+    }
+
+    /** Most tokens of a sequence, prompt and answers together. */
+    public int contextTokens() {
+        return options.contextTokens() > 0
+                ? options.contextTokens()
+                : model.config().contextLength();
+    }
+
+    /**
+     * Opens a conversation.
+     *
+     * @param kv which entries stay, for example {@code cake(budget=1024)} or {@code full}
+     * @throws LayercakeException (bad input) if the spec is wrong
+     */
+    public Session session(String kv) {
+        return session(Policies.parse(kv));
+    }
+
+    /** Opens a conversation under a policy. */
+    public Session session(KvPolicy policy) {
+        return exclusively(() -> {
+            requireOpen();
+            Session session = new Session(this, new KvCache(pool(), policy, 0));
+            synchronized (sessions) {
+                sessions.add(session);
+            }
+            return session;
+        });
+    }
+
+    /** What a first turn would need. */
+    public MemoryPlan plan(KvPolicy policy, int promptTokens, int newTokens) {
+        return plan(
+                KvPlan.of(
+                        model.config().kvLayout(options.keyType(), options.valueType()),
+                        policy,
+                        promptTokens,
+                        newTokens),
+                policy,
+                promptTokens,
+                0);
+    }
+
+    /** @param heldBytes KV memory that the session has already */
+    MemoryPlan plan(KvPlan kv, KvPolicy policy, int promptTokens, long heldBytes) {
+        KvPool existing = pool;
+        // Pages that were used before and are free now still belong to this process.
+        long idlePages = existing == null ? 0 : existing.peakBytes() - existing.bytesInUse();
+        return new MemoryPlan(
+                model.weightBytes(),
+                weightsResident,
+                kv.peakBytes(),
+                kv.keptBytes(),
+                kv.fullBytes(),
+                Forward.prefillBytes(model, promptTokens) + judgingBytes(policy, promptTokens),
+                MachineMemory.here().availableBytes() + idlePages + heldBytes);
+    }
+
+    /** Bytes that a policy takes to judge a prompt: attention of the window per thread, scores per layer and head. */
+    private long judgingBytes(KvPolicy policy, int promptTokens) {
+        if (!policy.evicts()) {
+            return 0;
+        }
+        long perThread = policy.usesWindowAttention() ? 4L * policy.scorer().window() : 0;
+        long perHead = 4L * 4 + Long.BYTES;
+        return promptTokens * (perThread * options.threads() + perHead * model.config().kvHeads());
+    }
+
+    /** The memory of all sessions' keys and values, made when first asked for. */
+    KvPool pool() {
+        KvPool made = pool;
+        if (made == null) {
+            long bytes = options.kvMemoryBytes() > 0
+                    ? options.kvMemoryBytes()
+                    : MachineMemory.here().availableBytes();
+            made = new KvPool(model.config().kvLayout(options.keyType(), options.valueType()), bytes);
+            pool = made;
+        }
+        return made;
+    }
+
+    Kernels kernels() {
+        return kernels.kernels();
+    }
+
+    Workers workers() {
+        return workers;
+    }
+
+    /** Reads tokens into a cache and copies the logits after the last one. */
+    void prefill(KvCache cache, int[] tokens, Forward.Progress progress, BooleanSupplier cancelled, float[] logits) {
+        compute(cancelled, () -> copy(forward.prefill(cache, tokens, progress), logits));
+    }
+
+    /** Reads one token into a cache and copies the logits after it. */
+    void decode(KvCache cache, int token, BooleanSupplier cancelled, float[] logits) {
+        compute(cancelled, () -> copy(forward.decode(cache, token), logits));
+    }
+
+    private static void copy(Tensor from, float[] to) {
+        MemorySegment.copy(from.data(), ValueLayout.JAVA_FLOAT_UNALIGNED, 0, to, 0, to.length);
+    }
+
+    /** Runs a piece of work when it is its turn; gives up waiting when it is cancelled. */
+    void compute(BooleanSupplier cancelled, Runnable work) {
+        try {
+            while (!computing.tryLock(10, TimeUnit.MILLISECONDS)) {
+                if (cancelled.getAsBoolean()) {
+                    throw new CancellationException("cancelled while others computed");
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancellationException("interrupted while others computed");
+        }
+        try {
+            if (cancelled.getAsBoolean()) {
+                throw new CancellationException("cancelled before its turn");
+            }
+            work.run();
+        } finally {
+            computing.unlock();
+        }
+    }
+
+    /** Runs something that must not meet a computation. */
+    <T> T exclusively(Supplier<T> work) {
+        computing.lock();
+        try {
+            return work.get();
+        } finally {
+            computing.unlock();
+        }
+    }
+
+    void closeSession(Session session, KvCache cache) {
+        computing.lock();
+        try {
+            synchronized (sessions) {
+                sessions.remove(session);
+            }
+            cache.close();
+        } finally {
+            computing.unlock();
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the language model is closed");
+        }
+    }
+
+    /** Ends what is being computed, closes all sessions and returns all memory. Closing twice is harmless. */
+    @Override
+    public void close() {
+        for (Session session : snapshot()) {
+            session.close();
+        }
+        computing.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            forward.close();
+            workers.close();
+            if (pool != null) {
+                pool.close();
+            }
+            model.close();
+        } finally {
+            computing.unlock();
+        }
+    }
+
+    private List<Session> snapshot() {
+        // Copied without waiting for a long prefill: closing a session cancels it.
+        synchronized (sessions) {
+            return new ArrayList<>(sessions);
+        }
+    }
+}
