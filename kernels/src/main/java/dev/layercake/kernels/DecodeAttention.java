@@ -1,8 +1,6 @@
 package dev.layercake.kernels;
 
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +15,7 @@ final class DecodeAttention {
     /** A run of slots fills whole tiles, so runs of a single row could need this many slots' worth of scores. */
     private static final int BLOCK_TILES = BLOCK / GroupProduct.KEYS;
 
-    private static final float LOWEST = -Float.MAX_VALUE / 4;
+    private static final float LOWEST = Columns.LOWEST;
 
     private final AttentionShape shape;
     private final KvRows[] rows;
@@ -65,7 +63,7 @@ final class DecodeAttention {
         }
         this.totalSlots = total;
         long perTile = 2 * tileBytes + 3L * Lanes.BYTES + (BLOCK_TILES + 1L) * GroupProduct.TILE_BYTES;
-        this.scratchBytes = queryTiles * perTile + (long) BLOCK * padded * Float.BYTES;
+        this.scratchBytes = queryTiles * perTile + Lanes.BYTES + (long) BLOCK * padded * Float.BYTES;
         long shared = 2L * workers.count() * partialBytes + 2L * shape.queryHeads() * Float.BYTES;
         MemorySegment mine = workers.scratch(0, scratchBytes + shared);
         this.partials = mine.address() + scratchBytes;
@@ -204,6 +202,7 @@ final class DecodeAttention {
         if (target == null) {
             return;
         }
+        long scratch = workers.scratch(worker, scratchBytes).address();
         long start = spanStart(worker, count);
         long end = spanStart(worker + 1, count);
         long first = 0;
@@ -216,22 +215,21 @@ final class DecodeAttention {
                 int queryHead = head * shape.group() + member;
                 float largest = Memory.float32(normalizers + 2L * queryHead * Float.BYTES);
                 float inverse = Memory.float32(normalizers + (2L * queryHead + 1) * Float.BYTES);
-                normalize(target.rowAddress(queryHead), from, to, largest, inverse);
+                normalize(target.rowAddress(queryHead), from, to, largest, inverse, scratch);
             }
         }
     }
 
-    private static void normalize(long row, int from, int to, float largest, float inverse) {
-        int slot = from;
-        for (; slot + Lanes.COUNT <= to; slot += Lanes.COUNT) {
-            long address = row + (long) slot * Float.BYTES;
-            Lanes.store(VectorMath.exp(Lanes.load(address).sub(largest)).mul(inverse), address);
-        }
-        if (slot < to) {
-            VectorMask<Float> rest = VectorWidth.FLOATS.indexInRange(slot, to);
-            long address = row + (long) slot * Float.BYTES;
-            FloatVector scores = Lanes.load(address, rest);
-            Lanes.store(VectorMath.exp(scores.sub(largest)).mul(inverse), address, rest);
+    private static void normalize(long row, int from, int to, float largest, float inverse, long scratch) {
+        long address = row + (long) from * Float.BYTES;
+        int whole = (to - from) / Lanes.COUNT;
+        Columns.fill(scratch, Lanes.BYTES, largest);
+        Columns.exponentiate(address, Lanes.BYTES, whole, scratch);
+        Columns.fill(scratch, Lanes.BYTES, inverse);
+        Columns.multiply(address, Lanes.BYTES, whole, scratch);
+        for (int slot = from + whole * Lanes.COUNT; slot < to; slot++) {
+            long rest = row + (long) slot * Float.BYTES;
+            Memory.putFloat32(rest, (float) Math.exp(Memory.float32(rest) - largest) * inverse);
         }
     }
 
@@ -241,6 +239,7 @@ final class DecodeAttention {
         private final long sums;
         private final long largest;
         private final long weightSums;
+        private final long next;
         private final long factors;
         private final long scores;
         private final long scoreBytes;
@@ -256,7 +255,8 @@ final class DecodeAttention {
             sums = queries + queryTiles * tileBytes;
             largest = sums + queryTiles * tileBytes;
             weightSums = largest + (long) queryTiles * Lanes.BYTES;
-            factors = weightSums + (long) queryTiles * Lanes.BYTES;
+            next = weightSums + (long) queryTiles * Lanes.BYTES;
+            factors = next + Lanes.BYTES;
             scores = factors + (long) queryTiles * Lanes.BYTES;
             scoreBytes = (BLOCK_TILES + 1L) * GroupProduct.TILE_BYTES;
             decoded = scores + queryTiles * scoreBytes;
@@ -293,8 +293,8 @@ final class DecodeAttention {
 
         private void reset(int head) {
             for (int tile = 0; tile < queryTiles; tile++) {
-                Lanes.store(VectorWidth.broadcast(LOWEST), largest + (long) tile * Lanes.BYTES);
-                Lanes.store(VectorWidth.broadcast(0f), weightSums + (long) tile * Lanes.BYTES);
+                Columns.fill(largest + (long) tile * Lanes.BYTES, Lanes.BYTES, LOWEST);
+                Columns.fill(weightSums + (long) tile * Lanes.BYTES, Lanes.BYTES, 0f);
                 for (int member = 0; member < GroupProduct.QUERIES; member++) {
                     int inGroup = tile * GroupProduct.QUERIES + member;
                     boolean real = inGroup < shape.group();
@@ -307,9 +307,7 @@ final class DecodeAttention {
                     }
                 }
             }
-            for (long i = 0; i < queryTiles * tileBytes; i += Lanes.BYTES) {
-                Lanes.store(VectorWidth.broadcast(0f), sums + i);
-            }
+            Columns.fill(sums, queryTiles * tileBytes, 0f);
         }
 
         /** Where element {@code i} of a tile's member lies: see {@link GroupProduct}. */
@@ -344,7 +342,7 @@ final class DecodeAttention {
             for (int tile = 0; tile < queryTiles; tile++) {
                 long tileScores = scores + tile * scoreBytes;
                 if (shape.softcap() > 0) {
-                    Lanes.softcap(tileScores, tiles, shape.softcap());
+                    Columns.softcap(tileScores, tiles, shape.softcap());
                 }
                 for (int run = 0; run < runs; run++) {
                     mask(entries, runSlot[run], runCount[run], tileScores + (long) runTile[run] * Lanes.BYTES);
@@ -360,7 +358,11 @@ final class DecodeAttention {
                     }
                 }
                 long state = (long) tile * Lanes.BYTES;
-                softmax(tileScores, tiles, largest + state, weightSums + state, factors + state);
+                Columns.maximum(tileScores, Lanes.BYTES, tiles, largest + state, next);
+                GroupProduct.spreadMaximum(next);
+                Columns.rescale(largest + state, next, weightSums + state, factors + state);
+                Columns.exponentiate(tileScores, Lanes.BYTES, tiles, next);
+                Columns.addUp(tileScores, Lanes.BYTES, tiles, weightSums + state);
             }
             for (int run = 0; run < runs; run++) {
                 weighRun(entries, runSlot[run], runCount[run], runTile[run]);
@@ -407,7 +409,7 @@ final class DecodeAttention {
                     GroupProduct.weigh(values, stride, count, vectors, weights, factor, target);
                 }
                 // The further runs of the block add to what this one made.
-                Lanes.store(VectorWidth.broadcast(1f), factor);
+                Columns.fill(factor, Lanes.BYTES, 1f);
             }
         }
 
@@ -503,26 +505,5 @@ final class DecodeAttention {
         return runScores
                 + (long) (key / GroupProduct.KEYS) * GroupProduct.TILE_BYTES
                 + ((long) member * GroupProduct.KEYS + key % GroupProduct.KEYS) * Float.BYTES;
-    }
-
-    /** Turns a block's scores into weights relative to the running maximum, and says by what to scale what came before. */
-    private static void softmax(long scores, int tiles, long largest, long weightSums, long factors) {
-        FloatVector before = Lanes.load(largest);
-        FloatVector most = before;
-        for (int tile = 0; tile < tiles; tile++) {
-            most = most.max(Lanes.load(scores + (long) tile * Lanes.BYTES));
-        }
-        most = GroupProduct.largestOfKeys(most);
-        FloatVector factor = VectorMath.exp(before.sub(most));
-        FloatVector sum = Lanes.load(weightSums).mul(factor);
-        for (int tile = 0; tile < tiles; tile++) {
-            long address = scores + (long) tile * Lanes.BYTES;
-            FloatVector weight = VectorMath.exp(Lanes.load(address).sub(most));
-            sum = sum.add(weight);
-            Lanes.store(weight, address);
-        }
-        Lanes.store(most, largest);
-        Lanes.store(sum, weightSums);
-        Lanes.store(factor, factors);
     }
 }

@@ -28,6 +28,10 @@ final class Memory {
         ALL.set(FLOAT, address, value);
     }
 
+    static void copy(long source, float[] target, int first, int count) {
+        MemorySegment.copy(ALL, FLOAT, source, target, first, count);
+    }
+
     static float float16(long address) {
         return Float.float16ToFloat(ALL.get(SHORT, address));
     }

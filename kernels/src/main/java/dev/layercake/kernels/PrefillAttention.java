@@ -1,7 +1,6 @@
 package dev.layercake.kernels;
 
 import java.util.concurrent.atomic.AtomicInteger;
-import jdk.incubator.vector.FloatVector;
 
 /**
  * Causal attention of consecutive tokens, one call's worth. A piece of work is one KV head and some tokens, whose queries
@@ -18,8 +17,6 @@ final class PrefillAttention {
     /** Keeps the rows of a block from falling into the same sets of the first-level cache. */
     private static final int ROW_GAP = 16;
 
-    private static final float LOWEST = -Float.MAX_VALUE / 4;
-
     private final AttentionShape shape;
     private final KvRows[] rows;
     private final Tensor queries;
@@ -34,7 +31,7 @@ final class PrefillAttention {
     private final int elements;
     private final long keyStride;
     private final long valueStride;
-    private final AtomicInteger next = new AtomicInteger();
+    private final AtomicInteger nextPiece = new AtomicInteger();
 
     PrefillAttention(
             AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
@@ -67,7 +64,7 @@ final class PrefillAttention {
         workers.run((worker, count) -> {
             Piece piece = null;
             int total = shape.kvHeads() * blocksOfTokens;
-            for (int i = next.getAndIncrement(); i < total; i = next.getAndIncrement()) {
+            for (int i = nextPiece.getAndIncrement(); i < total; i = nextPiece.getAndIncrement()) {
                 if (piece == null) {
                     piece = new Piece(workers.scratch(worker, scratchBytes()).address());
                 }
@@ -81,7 +78,7 @@ final class PrefillAttention {
     private long scratchBytes() {
         return QueryPanels.bytes(shape, panels)
                 + panels * (elements + 2L) * PanelProduct.ROW_BYTES
-                + (BLOCK + 1L) * PanelProduct.ROW_BYTES
+                + (BLOCK + 2L) * PanelProduct.ROW_BYTES
                 + BLOCK * (keyStride + valueStride);
     }
 
@@ -91,6 +88,7 @@ final class PrefillAttention {
         private final long sums;
         private final long largest;
         private final long weightSums;
+        private final long next;
         private final long factors;
         private final long scores;
         private final long keys;
@@ -101,7 +99,8 @@ final class PrefillAttention {
             sums = scratch + QueryPanels.bytes(shape, panels);
             largest = sums + (long) panels * elements * PanelProduct.ROW_BYTES;
             weightSums = largest + panels * PanelProduct.ROW_BYTES;
-            factors = weightSums + panels * PanelProduct.ROW_BYTES;
+            next = weightSums + panels * PanelProduct.ROW_BYTES;
+            factors = next + PanelProduct.ROW_BYTES;
             scores = factors + PanelProduct.ROW_BYTES;
             keys = scores + BLOCK * PanelProduct.ROW_BYTES;
             values = keys + BLOCK * keyStride;
@@ -127,12 +126,10 @@ final class PrefillAttention {
         }
 
         private void reset() {
-            FloatVector zero = VectorWidth.broadcast(0f);
-            FloatVector lowest = VectorWidth.broadcast(LOWEST);
             long count = panel.panels();
-            fill(sums, count * elements * PanelProduct.ROW_BYTES, zero);
-            fill(largest, count * PanelProduct.ROW_BYTES, lowest);
-            fill(weightSums, count * PanelProduct.ROW_BYTES, zero);
+            Columns.fill(sums, count * elements * PanelProduct.ROW_BYTES, 0f);
+            Columns.fill(largest, count * PanelProduct.ROW_BYTES, Columns.LOWEST);
+            Columns.fill(weightSums, count * PanelProduct.ROW_BYTES, 0f);
         }
 
         private void attendBlock(int i, KvRows entries, int blockSlot, int blockCount) {
@@ -146,7 +143,12 @@ final class PrefillAttention {
             panel.score(i, entries, blockSlot + skipped, count, keys + skipped * keyStride, keyStride, scores);
             long state = i * PanelProduct.ROW_BYTES;
             for (long half = 0; half < PanelProduct.ROW_BYTES; half += Lanes.BYTES) {
-                softmax(scores + half, count, largest + state + half, weightSums + state + half, factors + half);
+                long column = scores + half;
+                long mine = state + half;
+                Columns.maximum(column, PanelProduct.ROW_BYTES, count, largest + mine, next + half);
+                Columns.rescale(largest + mine, next + half, weightSums + mine, factors + half);
+                Columns.exponentiate(column, PanelProduct.ROW_BYTES, count, next + half);
+                Columns.addUp(column, PanelProduct.ROW_BYTES, count, weightSums + mine);
             }
             PanelProduct.weigh(
                     values + skipped * valueStride,
@@ -176,31 +178,5 @@ final class PrefillAttention {
                 }
             }
         }
-    }
-
-    private static void fill(long address, long bytes, FloatVector value) {
-        for (long i = 0; i < bytes; i += Lanes.BYTES) {
-            Lanes.store(value, address + i);
-        }
-    }
-
-    /** Turns a column of scores into weights relative to the running maximum, and says by what to scale what came before. */
-    private static void softmax(long scores, int count, long largest, long weightSums, long factors) {
-        FloatVector before = Lanes.load(largest);
-        FloatVector most = before;
-        for (int i = 0; i < count; i++) {
-            most = most.max(Lanes.load(scores + i * PanelProduct.ROW_BYTES));
-        }
-        FloatVector factor = VectorMath.exp(before.sub(most));
-        FloatVector sum = Lanes.load(weightSums).mul(factor);
-        for (int i = 0; i < count; i++) {
-            long address = scores + i * PanelProduct.ROW_BYTES;
-            FloatVector weight = VectorMath.exp(Lanes.load(address).sub(most));
-            sum = sum.add(weight);
-            Lanes.store(weight, address);
-        }
-        Lanes.store(most, largest);
-        Lanes.store(sum, weightSums);
-        Lanes.store(factor, factors);
     }
 }

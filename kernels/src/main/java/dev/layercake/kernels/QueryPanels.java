@@ -1,11 +1,5 @@
 package dev.layercake.kernels;
 
-import java.nio.ByteOrder;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
-
 /**
  * Queries of consecutive tokens packed for {@link PanelProduct}: lane {@code token * heads + head}, {@link
  * PanelProduct#LANES} lanes to a panel, multiplied by the scale. Lanes beyond the last query hold zeros and the last
@@ -119,30 +113,23 @@ final class QueryPanels {
         int rows = (count + PanelProduct.TILE - 1) / PanelProduct.TILE * PanelProduct.TILE;
         PanelProduct.scores(keys, keyStride, rows, address + panel * panelBytes, shape.headDim(), scores);
         if (shape.softcap() > 0) {
-            Lanes.softcap(scores, 2 * count, shape.softcap());
+            Columns.softcap(scores, 2 * count, shape.softcap());
         }
         boolean future = entries.position(slot + count - 1) > firstPosition(panel);
         boolean past = shape.slidingWindow() > 0
                 && entries.position(slot) <= (long) lastPosition(panel) - shape.slidingWindow();
         if (future || past) {
             long lanePositions = positions + panel * PanelProduct.ROW_BYTES;
-            for (int i = 0; i < count; i++) {
-                int position = entries.position(slot + i);
-                mask(lanePositions, position, scores + i * PanelProduct.ROW_BYTES);
-                mask(lanePositions + Lanes.BYTES, position, scores + i * PanelProduct.ROW_BYTES + Lanes.BYTES);
+            for (long half = 0; half < PanelProduct.ROW_BYTES; half += Lanes.BYTES) {
+                Columns.hide(
+                        scores + half,
+                        PanelProduct.ROW_BYTES,
+                        count,
+                        lanePositions + half,
+                        entries.positions(),
+                        slot,
+                        shape.slidingWindow());
             }
         }
-    }
-
-    private void mask(long lanePositions, int position, long scores) {
-        IntVector distance = IntVector.fromMemorySegment(
-                        VectorWidth.INTS, Memory.ALL, lanePositions, ByteOrder.LITTLE_ENDIAN)
-                .sub(position);
-        VectorMask<Integer> hidden = distance.compare(VectorOperators.LT, 0);
-        if (shape.slidingWindow() > 0) {
-            hidden = hidden.or(distance.compare(VectorOperators.GE, shape.slidingWindow()));
-        }
-        FloatVector visible = Lanes.load(scores);
-        Lanes.store(visible.blend(Float.NEGATIVE_INFINITY, hidden.cast(VectorWidth.FLOATS)), scores);
     }
 }

@@ -1,7 +1,30 @@
 package dev.layercake.kernels;
 
+import static dev.layercake.kernels.Memory.ALL;
+import static dev.layercake.kernels.VectorWidth.FLOATS;
+import static dev.layercake.kernels.VectorWidth.INTS;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
 /** Widens key and value rows to float32, each row followed by zeros up to the length that a kernel wants. */
 final class RowDecoder {
+    private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
+    private static final VectorSpecies<Short> SHORTS =
+            VectorSpecies.of(short.class, VectorShape.forBitSize(Lanes.COUNT * Short.SIZE));
+    /** There is no vector of 4 bytes, so at 128 bits another way is taken. */
+    private static final VectorSpecies<Byte> BYTES =
+            VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, Lanes.COUNT * Byte.SIZE)));
+    /** Shifting a float16 into a float32's place leaves its exponent short by this factor, also for subnormals. */
+    private static final float FLOAT16_FACTOR = 0x1p112f;
+
     private RowDecoder() {}
 
     /**
@@ -13,12 +36,12 @@ final class RowDecoder {
     static void decode(
             DType type, long source, long stride, int count, int headDim, long target, long targetStride, int padded) {
         if (targetStride == (long) headDim * Float.BYTES) {
-            SimdCodec.decode(type, source, target, count * headDim);
+            decode(type, source, count * headDim, target);
             return;
         }
         for (int row = 0; row < count; row++) {
             long to = target + row * targetStride;
-            SimdCodec.decode(type, source + row * stride, to, headDim);
+            decode(type, source + row * stride, headDim, to);
             for (int i = headDim; i < padded; i++) {
                 Memory.putFloat32(to + (long) i * Float.BYTES, 0f);
             }
@@ -64,5 +87,65 @@ final class RowDecoder {
     /** How many of {@code count} slots from {@code slot} on lie in its page. */
     private static int run(KvRows entries, int slot, int count) {
         return Math.min(count, entries.rowsPerPage() - slot % entries.rowsPerPage());
+    }
+
+    private static void decode(DType type, long source, int elements, long target) {
+        switch (type) {
+            case F32 -> MemorySegment.copy(ALL, source, ALL, target, (long) elements * Float.BYTES);
+            case F16 -> decodeFloat16(source, elements, target);
+            case BF16 -> decodeBfloat16(source, elements, target);
+            case Q8_0 -> decodeQ80(source, elements, target);
+            default -> SimdCodec.decode(type, source, target, elements);
+        }
+    }
+
+    private static void decodeBfloat16(long source, int elements, long target) {
+        int i = 0;
+        for (; i + Lanes.COUNT <= elements; i += Lanes.COUNT) {
+            ((IntVector) ShortVector.fromMemorySegment(SHORTS, ALL, source + (long) i * Short.BYTES, LITTLE)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .intoMemorySegment(ALL, target + (long) i * Float.BYTES, LITTLE);
+        }
+        for (; i < elements; i++) {
+            Memory.putFloat32(target + (long) i * Float.BYTES, Memory.bfloat16(source + (long) i * Short.BYTES));
+        }
+    }
+
+    private static void decodeFloat16(long source, int elements, long target) {
+        int i = 0;
+        for (; i + Lanes.COUNT <= elements; i += Lanes.COUNT) {
+            ((IntVector) ShortVector.fromMemorySegment(SHORTS, ALL, source + (long) i * Short.BYTES, LITTLE)
+                            .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .lanewise(VectorOperators.ASHR, 3)
+                    .lanewise(VectorOperators.AND, 0x8FFFE000)
+                    .reinterpretAsFloats()
+                    .mul(FLOAT16_FACTOR)
+                    .intoMemorySegment(ALL, target + (long) i * Float.BYTES, LITTLE);
+        }
+        for (; i < elements; i++) {
+            Memory.putFloat32(target + (long) i * Float.BYTES, Memory.float16(source + (long) i * Short.BYTES));
+        }
+    }
+
+    private static void decodeQ80(long source, int elements, long target) {
+        if (Lanes.COUNT < 8) {
+            SimdCodec.decode(DType.Q8_0, source, target, elements);
+            return;
+        }
+        int blockElements = DType.Q8_0.blockElements();
+        for (int block = 0; block < elements / blockElements; block++) {
+            long from = source + (long) block * DType.Q8_0.blockBytes();
+            long to = target + (long) block * blockElements * Float.BYTES;
+            float scale = Memory.float16(from);
+            for (int i = 0; i < blockElements; i += Lanes.COUNT) {
+                ((FloatVector) ByteVector.fromMemorySegment(BYTES, ALL, from + Short.BYTES + i, LITTLE)
+                                .convertShape(VectorOperators.B2F, FLOATS, 0))
+                        .mul(scale)
+                        .intoMemorySegment(ALL, to + (long) i * Float.BYTES, LITTLE);
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@ package dev.layercake.kernels;
 
 import static dev.layercake.kernels.VectorWidth.LANES;
 
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -15,8 +16,10 @@ final class SimdGemm {
     /** Inputs of a piece: a panel's piece stays in the first-level cache. A whole number of blocks of every dtype. */
     static final int DEPTH = 256;
 
-    /** Bytes between decoded rows: not a power of two, so that a tile's rows do not share cache sets. */
-    static final long ROW_BYTES = 4L * (DEPTH + 16);
+    /** Floats between decoded rows: not a power of two, so that a tile's rows do not share cache sets. */
+    static final int ROW = DEPTH + 16;
+
+    private static final long ROW_BYTES = 4L * ROW;
 
     /** Tokens that are packed at a time; bounds the scratch, not the arithmetic. */
     private static final int TOKENS = 512;
@@ -35,7 +38,8 @@ final class SimdGemm {
     private final int outputs;
     private final int blockOutputs;
     private final long panels;
-    private final long ownBytes;
+    private final float[][] decoded;
+    private final float[][] sums;
     private final AtomicInteger nextBlock = new AtomicInteger();
     private int firstToken;
     private int tokens;
@@ -51,9 +55,10 @@ final class SimdGemm {
         int tiles = Math.ceilDiv(outputs, 4 * workers.count() * TILE_ROWS);
         this.blockOutputs = Math.clamp(tiles, 2, OUTPUTS / TILE_ROWS) * TILE_ROWS;
         int mostTokens = padded((int) Math.min(TOKENS, x.rows()));
-        this.ownBytes = blockOutputs * ROW_BYTES + 4L * blockOutputs * mostTokens;
+        this.decoded = new float[workers.count()][blockOutputs * ROW];
+        this.sums = new float[workers.count()][blockOutputs * mostTokens];
         // Worker 0's scratch is one piece for both uses, because asking twice may move it.
-        this.panels = workers.scratch(0, ownBytes + 4L * inputs * mostTokens).address() + ownBytes;
+        this.panels = workers.scratch(0, ROW_BYTES + 4L * inputs * mostTokens).address() + ROW_BYTES;
     }
 
     static void matmul(Tensor weights, Tensor x, Tensor out, Workers workers) {
@@ -64,10 +69,12 @@ final class SimdGemm {
             product.paddedTokens = padded(product.tokens);
             product.nextBlock.setPlain(0);
             workers.run(product::pack);
-            workers.run((worker, count) -> product.multiply(
-                    worker == 0
-                            ? product.panels - product.ownBytes
-                            : workers.scratch(worker, product.ownBytes).address()));
+            workers.run((worker, count) -> {
+                long row = worker == 0
+                        ? product.panels - ROW_BYTES
+                        : workers.scratch(worker, ROW_BYTES).address();
+                product.multiply(row, product.decoded[worker], product.sums[worker]);
+            });
         }
     }
 
@@ -117,61 +124,60 @@ final class SimdGemm {
         }
     }
 
-    private void multiply(long scratch) {
-        long sums = scratch + blockOutputs * ROW_BYTES;
+    private void multiply(long rowScratch, float[] blockWeights, float[] blockSums) {
         int blocks = Math.ceilDiv(outputs, blockOutputs);
         for (int block = nextBlock.getAndIncrement(); block < blocks; block = nextBlock.getAndIncrement()) {
             int firstOutput = block * blockOutputs;
             int count = Math.min(blockOutputs, outputs - firstOutput);
-            Memory.ALL.asSlice(sums, 4L * blockOutputs * paddedTokens).fill((byte) 0);
+            Arrays.fill(blockSums, 0);
             for (int input = 0; input < inputs; input += DEPTH) {
                 int depth = Math.min(DEPTH, inputs - input);
-                decode(firstOutput, count, input, depth, scratch);
-                multiplyPiece(scratch, count, input, depth, sums);
+                decode(firstOutput, count, input, depth, rowScratch, blockWeights);
+                multiplyPiece(blockWeights, count, input, depth, blockSums);
             }
-            turn(sums, firstOutput, count);
+            turn(blockSums, firstOutput, count);
         }
     }
 
-    private void decode(int firstOutput, int count, int input, int depth, long target) {
+    private void decode(int firstOutput, int count, int input, int depth, long rowScratch, float[] target) {
         DType type = weights.dtype();
         long offset = type.rowBytes(input);
         for (int row = 0; row < count; row++) {
-            SimdCodec.decode(type, weights.rowAddress(firstOutput + row) + offset, target + row * ROW_BYTES, depth);
+            SimdCodec.decode(type, weights.rowAddress(firstOutput + row) + offset, rowScratch, depth);
+            Memory.copy(rowScratch, target, row * ROW, depth);
         }
     }
 
     /** Rows that fill up the last tile hold old numbers; their sums are never read. */
-    private void multiplyPiece(long decoded, int count, int input, int depth, long sums) {
+    private void multiplyPiece(float[] blockWeights, int count, int input, int depth, float[] blockSums) {
         for (int token = 0; token < paddedTokens; token += 2 * LANES) {
             int width = width(token, paddedTokens);
             long panel = panel(input, depth, token);
             for (int row = 0; row < count; row += TILE_ROWS) {
-                long rows = decoded + row * ROW_BYTES;
-                long tile = sums + 4L * ((long) blockOutputs * token + (long) row * width);
+                int tile = blockOutputs * token + row * width;
                 if (TILE_ROWS == Tile12.ROWS) {
                     if (width == LANES) {
-                        Tile12.oneWide(rows, panel, depth, tile);
+                        Tile12.oneWide(blockWeights, row * ROW, panel, depth, blockSums, tile);
                     } else {
-                        Tile12.twoWide(rows, panel, depth, tile);
+                        Tile12.twoWide(blockWeights, row * ROW, panel, depth, blockSums, tile);
                     }
                 } else if (width == LANES) {
-                    Tile6.oneWide(rows, panel, depth, tile);
+                    Tile6.oneWide(blockWeights, row * ROW, panel, depth, blockSums, tile);
                 } else {
-                    Tile6.twoWide(rows, panel, depth, tile);
+                    Tile6.twoWide(blockWeights, row * ROW, panel, depth, blockSums, tile);
                 }
             }
         }
     }
 
-    private void turn(long sums, int firstOutput, int count) {
+    private void turn(float[] blockSums, int firstOutput, int count) {
         for (int token = 0; token < tokens; token++) {
             int panelToken = token - token % (2 * LANES);
             int width = width(panelToken, paddedTokens);
-            long source = sums + 4L * ((long) blockOutputs * panelToken + token - panelToken);
+            int source = blockOutputs * panelToken + token - panelToken;
             long target = out.rowAddress(firstToken + token) + 4L * firstOutput;
             for (int row = 0; row < count; row++) {
-                Memory.putFloat32(target + 4L * row, Memory.float32(source + 4L * row * width));
+                Memory.putFloat32(target + 4L * row, blockSums[source + row * width]);
             }
         }
     }

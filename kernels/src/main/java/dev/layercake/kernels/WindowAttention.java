@@ -1,9 +1,12 @@
 package dev.layercake.kernels;
 
+import static dev.layercake.kernels.Memory.ALL;
+import static dev.layercake.kernels.VectorWidth.FLOATS;
+
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -15,8 +18,7 @@ import jdk.incubator.vector.VectorOperators;
 final class WindowAttention {
     private static final int BLOCK = 128;
     private static final int ROW_GAP = 16;
-    private static final float LOWEST = -Float.MAX_VALUE / 4;
-    private static final float ENTROPY_EPSILON = 1e-10f;
+    private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
 
     private final AttentionShape shape;
     private final KvRows[] rows;
@@ -30,7 +32,7 @@ final class WindowAttention {
     private final long panelScores;
     private final double[] entropies;
     private final double[] varianceSums;
-    private final AtomicInteger next = new AtomicInteger();
+    private final AtomicInteger nextHead = new AtomicInteger();
 
     WindowAttention(
             AttentionShape shape,
@@ -56,7 +58,7 @@ final class WindowAttention {
     void run() {
         workers.run((worker, count) -> {
             Piece piece = null;
-            for (int head = next.getAndIncrement(); head < shape.queryHeads(); head = next.getAndIncrement()) {
+            for (int head = nextHead.getAndIncrement(); head < shape.queryHeads(); head = nextHead.getAndIncrement()) {
                 if (piece == null) {
                     piece = new Piece(workers.scratch(worker, scratchBytes()).address());
                 }
@@ -75,6 +77,7 @@ final class WindowAttention {
     private long scratchBytes() {
         return QueryPanels.bytes(shape, panels)
                 + 2L * panels * PanelProduct.ROW_BYTES
+                + 2 * Lanes.BYTES
                 + panels * panelScores
                 + BLOCK * keyStride;
     }
@@ -84,6 +87,8 @@ final class WindowAttention {
         private final QueryPanels panel;
         private final long largest;
         private final long weightSums;
+        private final long next;
+        private final long factors;
         private final long scores;
         private final long keys;
 
@@ -91,7 +96,9 @@ final class WindowAttention {
             panel = new QueryPanels(shape, panels, scratch);
             largest = scratch + QueryPanels.bytes(shape, panels);
             weightSums = largest + panels * PanelProduct.ROW_BYTES;
-            scores = weightSums + panels * PanelProduct.ROW_BYTES;
+            next = weightSums + panels * PanelProduct.ROW_BYTES;
+            factors = next + Lanes.BYTES;
+            scores = factors + Lanes.BYTES;
             keys = scores + panels * panelScores;
         }
 
@@ -138,17 +145,19 @@ final class WindowAttention {
 
         /** Finds each query's maximum, and the inverse of its sum of weights; 0 for a lane without a query. */
         private void normalize(KvRows entries, int from, int to) {
-            for (long i = 0; i < panels * PanelProduct.ROW_BYTES; i += Lanes.BYTES) {
-                Lanes.store(VectorWidth.broadcast(LOWEST), largest + i);
-                Lanes.store(VectorWidth.broadcast(0f), weightSums + i);
-            }
+            Columns.fill(largest, panels * PanelProduct.ROW_BYTES, Columns.LOWEST);
+            Columns.fill(weightSums, panels * PanelProduct.ROW_BYTES, 0f);
             for (int slot = from; slot < to; slot += BLOCK) {
                 int count = Math.min(BLOCK, to - slot);
                 score(entries, slot, count);
                 for (int i = 0; i < panels; i++) {
                     for (long half = 0; half < PanelProduct.ROW_BYTES; half += Lanes.BYTES) {
                         long state = i * PanelProduct.ROW_BYTES + half;
-                        addWeights(scores + i * panelScores + half, count, largest + state, weightSums + state);
+                        long column = scores + i * panelScores + half;
+                        Columns.maximum(column, PanelProduct.ROW_BYTES, count, largest + state, next);
+                        Columns.rescale(largest + state, next, weightSums + state, factors);
+                        Columns.exponentiate(column, PanelProduct.ROW_BYTES, count, next);
+                        Columns.addUp(column, PanelProduct.ROW_BYTES, count, weightSums + state);
                     }
                 }
             }
@@ -164,73 +173,45 @@ final class WindowAttention {
             double entropy = 0;
             for (long half = 0; half < PanelProduct.ROW_BYTES; half += Lanes.BYTES) {
                 long state = i * PanelProduct.ROW_BYTES + half;
-                entropy += columnEntropy(scores + i * panelScores + half, count, largest + state, weightSums + state);
+                long column = scores + i * panelScores + half;
+                Columns.exponentiate(column, PanelProduct.ROW_BYTES, count, largest + state);
+                Columns.multiply(column, PanelProduct.ROW_BYTES, count, weightSums + state);
+                entropy += Columns.entropy(column, PanelProduct.ROW_BYTES, count);
             }
             return entropy;
         }
 
-        /** A slot's sum of probabilities over the window. */
+        /** A slot's sum of probabilities over the window; lanes without a query hold 0. */
         private float sum(int key) {
-            FloatVector sum = VectorWidth.broadcast(0f);
-            for (int i = 0; i < panels; i++) {
-                long row = scores + i * panelScores + key * PanelProduct.ROW_BYTES;
-                sum = sum.add(Lanes.load(row).add(Lanes.load(row + Lanes.BYTES)));
+            FloatVector sum = FloatVector.zero(FLOATS);
+            for (int lane = 0; lane < window; lane += Lanes.COUNT) {
+                sum = sum.add(FloatVector.fromMemorySegment(FLOATS, ALL, laneAddress(key, lane), LITTLE));
             }
             return sum.reduceLanes(VectorOperators.ADD);
         }
 
         /** A slot's sum of squared deviations over the window. */
         private float squares(int key, float average) {
-            FloatVector squares = VectorWidth.broadcast(0f);
+            FloatVector squares = FloatVector.zero(FLOATS);
             int lane = 0;
-            long row = scores + key * PanelProduct.ROW_BYTES;
             for (; lane + Lanes.COUNT <= window; lane += Lanes.COUNT) {
-                FloatVector deviation = Lanes.load(laneAddress(row, lane)).sub(average);
+                FloatVector deviation = FloatVector.fromMemorySegment(FLOATS, ALL, laneAddress(key, lane), LITTLE)
+                        .sub(average);
                 squares = deviation.fma(deviation, squares);
             }
-            if (lane < window) {
-                VectorMask<Float> real = VectorWidth.FLOATS.indexInRange(lane, window);
-                FloatVector deviation = VectorWidth.broadcast(0f)
-                        .blend(Lanes.load(laneAddress(row, lane)).sub(average), real);
-                squares = deviation.fma(deviation, squares);
+            float sum = squares.reduceLanes(VectorOperators.ADD);
+            for (; lane < window; lane++) {
+                float deviation = Memory.float32(laneAddress(key, lane)) - average;
+                sum += deviation * deviation;
             }
-            return squares.reduceLanes(VectorOperators.ADD);
+            return sum;
         }
 
-        private long laneAddress(long row, int lane) {
-            return row + lane / PanelProduct.LANES * panelScores + (long) (lane % PanelProduct.LANES) * Float.BYTES;
+        private long laneAddress(int key, int lane) {
+            return scores
+                    + lane / PanelProduct.LANES * panelScores
+                    + key * PanelProduct.ROW_BYTES
+                    + (long) (lane % PanelProduct.LANES) * Float.BYTES;
         }
-    }
-
-    /** Adds a column of scores to a running maximum and sum of weights. */
-    private static void addWeights(long scores, int count, long largest, long weightSums) {
-        FloatVector before = Lanes.load(largest);
-        FloatVector most = before;
-        for (int i = 0; i < count; i++) {
-            most = most.max(Lanes.load(scores + i * PanelProduct.ROW_BYTES));
-        }
-        FloatVector sum = VectorWidth.broadcast(0f);
-        for (int i = 0; i < count; i++) {
-            sum = sum.add(VectorMath.exp(
-                    Lanes.load(scores + i * PanelProduct.ROW_BYTES).sub(most)));
-        }
-        // One addition per block to the long sum, not one per slot: its rounding errors stay small.
-        Lanes.store(Lanes.load(weightSums).fma(VectorMath.exp(before.sub(most)), sum), weightSums);
-        Lanes.store(most, largest);
-    }
-
-    /** Turns a column of scores into probabilities and returns their entropy. */
-    private static double columnEntropy(long scores, int count, long largest, long inverseSums) {
-        FloatVector most = Lanes.load(largest);
-        FloatVector inverse = Lanes.load(inverseSums);
-        FloatVector entropy = VectorWidth.broadcast(0f);
-        for (int i = 0; i < count; i++) {
-            long address = scores + i * PanelProduct.ROW_BYTES;
-            FloatVector probability =
-                    VectorMath.exp(Lanes.load(address).sub(most)).mul(inverse);
-            Lanes.store(probability, address);
-            entropy = entropy.sub(probability.mul(VectorMath.log(probability.add(ENTROPY_EPSILON))));
-        }
-        return entropy.reduceLanes(VectorOperators.ADD);
     }
 }

@@ -219,7 +219,11 @@ public final class KvPrefill implements AutoCloseable {
     /** Gives every layer that was judged its count at this stage, earlier layers first: they make the room. */
     private void cut() {
         BudgetAllocator allocator = policy.allocator();
-        Stage stage = new Stage(layer, preferences, candidates, heldLater);
+        int[] held = candidates.clone();
+        for (int index = 0; index <= layer; index++) {
+            held[index] = Math.max(0, cache.layer(index).averageLength() - window);
+        }
+        Stage stage = new Stage(layer, preferences, candidates, held, heldLater);
         int[] counts = allocator.allocate(stage);
         for (int index = 0; index <= layer; index++) {
             LayerEntries entries = cache.layer(index);

@@ -22,6 +22,12 @@ public final class Golden {
 
     private Golden() {}
 
+    /** Whether there is a subfolder; tests whose cases come from it say skipped otherwise. */
+    static boolean has(String name) {
+        String given = System.getProperty("layercake.golden", "");
+        return given.isEmpty() || Files.isDirectory(Path.of(given, name));
+    }
+
     /** A subfolder; the test that asks is skipped if the folder given on the command line lacks it. */
     public static Path folder(String name) {
         String given = System.getProperty("layercake.golden", "");

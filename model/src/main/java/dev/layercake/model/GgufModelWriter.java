@@ -65,7 +65,8 @@ public final class GgufModelWriter {
         if (config.experts() != null) {
             count("expert_count", config.experts().count());
             count("expert_used_count", config.experts().perToken());
-            writer.metadata(key("expert_weights_norm"), GgufValue.bool(config.experts().normalized()));
+            writer.metadata(
+                    key("expert_weights_norm"), GgufValue.bool(config.experts().normalized()));
         }
         slidingWindow();
         rope();
@@ -115,9 +116,8 @@ public final class GgufModelWriter {
                 number("rope.scaling.factor", (float) yarn.factor());
                 number("rope.scaling.yarn_beta_fast", (float) yarn.betaFast());
                 number("rope.scaling.yarn_beta_slow", (float) yarn.betaSlow());
-                number(
-                        "rope.scaling.attn_factor",
-                        (float) (yarn.attentionFactor() / RopeConfig.Yarn.defaultAttentionFactor(yarn.factor())));
+                number("rope.scaling.attn_factor", (float)
+                        (yarn.attentionFactor() / RopeConfig.Yarn.defaultAttentionFactor(yarn.factor())));
                 count("rope.scaling.original_context_length", yarn.originalContext());
             }
             case RopeConfig.Llama3 _ -> factors(GgufConfig.ROPE_FACTORS, rope.frequencyDivisors());
@@ -159,7 +159,9 @@ public final class GgufModelWriter {
         norm(names.feedForwardNorm(), layer, layerWeights.feedForwardNorm());
         norm(names.feedForwardOutputNorm(), layer, layerWeights.feedForwardOutputNorm());
         if (architecture == Architecture.PHI3) {
-            stacked(at(names.fusedQueryKeyValue(), layer), List.of(attention.query(), attention.key(), attention.value()));
+            stacked(
+                    at(names.fusedQueryKeyValue(), layer),
+                    List.of(attention.query(), attention.key(), attention.value()));
         } else {
             rotary(at(names.query(), layer), attention.query());
             rotary(at(names.key(), layer), attention.key());
@@ -184,9 +186,15 @@ public final class GgufModelWriter {
 
     private void mixture(int layer, Weights.Mixture mixture) {
         matrix(at(names.router(), layer), mixture.router());
-        experts(at(names.expertGate(), layer), mixture.experts().stream().map(Weights.Gated::gate).toList());
-        experts(at(names.expertUp(), layer), mixture.experts().stream().map(Weights.Gated::up).toList());
-        experts(at(names.expertDown(), layer), mixture.experts().stream().map(Weights.Gated::down).toList());
+        experts(
+                at(names.expertGate(), layer),
+                mixture.experts().stream().map(Weights.Gated::gate).toList());
+        experts(
+                at(names.expertUp(), layer),
+                mixture.experts().stream().map(Weights.Gated::up).toList());
+        experts(
+                at(names.expertDown(), layer),
+                mixture.experts().stream().map(Weights.Gated::down).toList());
     }
 
     private void experts(String name, List<Weights.Linear> experts) {
@@ -201,8 +209,7 @@ public final class GgufModelWriter {
     }
 
     private static TensorContent content(List<Weights.Linear> parts) {
-        return out -> parts.forEach(
-                part -> TensorContent.of(part.matrix()).writeTo(out));
+        return out -> parts.forEach(part -> TensorContent.of(part.matrix()).writeTo(out));
     }
 
     /** Queries and keys of a Llama lie pair by pair in GGUF; all others, and their biases, as in Hugging Face's files. */

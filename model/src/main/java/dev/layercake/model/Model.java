@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.MissingNode;
 
 /**
  * A model ready to run: configuration, weights, tokenizer and chat template. Immutable, shared by any number of threads
@@ -115,8 +114,7 @@ public final class Model implements AutoCloseable {
                         () -> LayercakeException.badModel(
                                 files.path()
                                         + " has no config.json beside it, so the architecture is unknown; download it beside the weights"));
-        JsonNode generation = files.json("generation_config.json").orElse(MissingNode.getInstance());
-        ModelConfig config = HuggingFaceConfig.parse(json, generation);
+        ModelConfig config = HuggingFaceConfig.parse(json, files.json("generation_config.json"));
         Architecture architecture = Architecture.ofHuggingFace(config.architecture());
         TensorNames names = TensorNames.huggingFace(architecture);
         // Gemma's norms multiply by 1 + weight; GGUF files hold the sum.

@@ -63,17 +63,24 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
             throw LayercakeException.badModel("the rotary base is " + theta + "; it must be a positive number");
         }
         if (rotatedElements < 2 || rotatedElements % 2 != 0) {
-            throw LayercakeException.badModel(
-                    "the rotary embedding covers " + rotatedElements + " elements of a head; it must be an even number");
+            throw LayercakeException.badModel("the rotary embedding covers " + rotatedElements
+                    + " elements of a head; it must be an even number");
         }
         int pairs = rotatedElements / 2;
         switch (scaling) {
             case LongRope longRope -> {
                 requireLength(longRope.shortFactors, pairs);
                 requireLength(longRope.longFactors, pairs);
+                requirePositive(longRope.originalContext, longRope.attentionFactor);
             }
             case Factors factors -> requireLength(factors.factors, pairs);
-            case None _, Linear _, Llama3 _, Yarn _ -> {}
+            case Linear linear -> requirePositive(linear.factor);
+            case Llama3 llama3 ->
+                requirePositive(
+                        llama3.factor, llama3.lowFrequencyFactor, llama3.highFrequencyFactor, llama3.originalContext);
+            case Yarn yarn ->
+                requirePositive(yarn.factor, yarn.originalContext, yarn.betaFast, yarn.betaSlow, yarn.attentionFactor);
+            case None none -> {}
         }
     }
 
@@ -112,7 +119,9 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
             case Llama3 llama3 -> llama3(plain, llama3);
             case Yarn yarn -> yarn(plain, yarn);
             case LongRope longRope ->
-                divided(plain, sequenceLength > longRope.originalContext ? longRope.longFactors : longRope.shortFactors);
+                divided(
+                        plain,
+                        sequenceLength > longRope.originalContext ? longRope.longFactors : longRope.shortFactors);
             case Factors factors -> divided(plain, factors.factors);
         };
     }
@@ -176,6 +185,15 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
             scaled[pair] = plain[pair] / factors.get(pair);
         }
         return scaled;
+    }
+
+    private static void requirePositive(double... values) {
+        for (double value : values) {
+            if (!(value > 0) || Double.isInfinite(value)) {
+                throw LayercakeException.badModel("the rotary scaling of the checkpoint has a factor of " + value
+                        + "; it must be a positive number");
+            }
+        }
     }
 
     private static void requireLength(List<Float> factors, int pairs) {

@@ -24,7 +24,7 @@ public interface BudgetAllocator {
      */
     boolean monotone();
 
-    /** A layer's claim on the total; null statistics mean that there was nothing to judge. */
+    /** A layer's claim on the total; 0 if it plays no part, or if null statistics say that there was nothing to judge. */
     float preference(@Nullable WindowStatistics statistics);
 
     /** Whether this prompt fits whole, so that nothing is cut. Known before the first layer. */

@@ -12,23 +12,35 @@ public final class Stage {
     private final int layer;
     private final float[] preferences;
     private final int[] candidates;
+    private final int[] held;
     private final long heldLater;
 
     /**
      * @param layer the layer just judged; layers {@code [0, layer]} share the budget now
      * @param preferences of at least these layers
      * @param candidates of every layer of the model
+     * @param held what each layer holds now; for the layer just judged, all its candidates
      * @param heldLater entries, windows excluded, that the layers after this one still hold from earlier turns
      */
-    public Stage(int layer, float[] preferences, int[] candidates, long heldLater) {
-        if (layer < 0 || layer >= candidates.length || preferences.length <= layer || heldLater < 0) {
+    public Stage(int layer, float[] preferences, int[] candidates, int[] held, long heldLater) {
+        if (layer < 0
+                || layer >= candidates.length
+                || preferences.length <= layer
+                || held.length <= layer
+                || heldLater < 0) {
             throw new IllegalArgumentException("layer " + layer + " of " + candidates.length + ", " + preferences.length
                     + " preferences, " + heldLater + " entries held later");
         }
         this.layer = layer;
         this.preferences = preferences.clone();
         this.candidates = candidates.clone();
+        this.held = held.clone();
         this.heldLater = heldLater;
+    }
+
+    /** A stage at which nothing was cut before. */
+    public Stage(int layer, float[] preferences, int[] candidates, long heldLater) {
+        this(layer, preferences, candidates, candidates, heldLater);
     }
 
     /** Layers of the model. */
@@ -55,7 +67,12 @@ public final class Stage {
         return candidates[index];
     }
 
-    /** Candidates of all layers of the model, or of those that share the budget. */
+    /** Of a layer's candidates, those that earlier stages have left; the layer is below {@link #seen}. */
+    public int held(int index) {
+        return held[index];
+    }
+
+    /** Candidates of the first so many layers of the model together. */
     public long candidatesOfFirst(int layers) {
         long sum = 0;
         for (int index = 0; index < layers; index++) {

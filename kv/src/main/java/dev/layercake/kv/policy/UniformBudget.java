@@ -23,7 +23,7 @@ record UniformBudget(int budget, int window) implements BudgetAllocator {
 
     @Override
     public float preference(@Nullable WindowStatistics statistics) {
-        return 1;
+        return 0;
     }
 
     @Override

@@ -23,7 +23,7 @@ record Unlimited() implements BudgetAllocator {
 
     @Override
     public float preference(@Nullable WindowStatistics statistics) {
-        return 1;
+        return 0;
     }
 
     @Override

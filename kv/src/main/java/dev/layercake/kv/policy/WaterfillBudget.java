@@ -52,7 +52,9 @@ record WaterfillBudget(int budget, int window, Preference claims) implements Bud
         int[] caps = new int[stage.seen()];
         for (int layer = 0; layer < caps.length; layer++) {
             preferences[layer] = stage.preference(layer);
-            caps[layer] = stage.candidates(layer);
+            // In a first turn the candidates would give the same counts: nobody is given what an earlier stage took.
+            // In a later turn, whose total grows from stage to stage, what a layer has lost must go to the others.
+            caps[layer] = stage.held(layer);
         }
         return fill(preferences, stage.total(uncutCount()), caps);
     }

@@ -156,8 +156,8 @@ public final class GgufMetadata {
     private GgufValue value(String key) {
         GgufValue value = values.get(key);
         if (value == null) {
-            throw LayercakeException.badModel(
-                    path + ": the metadata lack the key " + key + "; convert the model again with a newer converter");
+            throw LayercakeException.badModel(path + ": the metadata lack the key " + Quote.of(key)
+                    + "; convert the model again with a newer converter");
         }
         return value;
     }
@@ -165,7 +165,7 @@ public final class GgufMetadata {
     private long whole(String key, GgufValue value, int index, long least, long most) {
         long whole = value.wholeAt(index);
         if (!value.fitsLong(index) || whole < least || whole > most) {
-            throw LayercakeException.badModel(path + ": the metadata key " + key + " holds "
+            throw LayercakeException.badModel(path + ": the metadata key " + Quote.of(key) + " holds "
                     + (value.fitsLong(index) ? Long.toString(whole) : Long.toUnsignedString(whole))
                     + ", which is out of range; the file is damaged, download or convert it again");
         }
@@ -173,7 +173,7 @@ public final class GgufMetadata {
     }
 
     private LayercakeException wrongType(String key, GgufValue value, String expected) {
-        return LayercakeException.badModel(path + ": the metadata key " + key + " holds " + value.kind() + " where "
-                + expected + " is expected; convert the model again with a newer converter");
+        return LayercakeException.badModel(path + ": the metadata key " + Quote.of(key) + " holds " + value.kind()
+                + " where " + expected + " is expected; convert the model again with a newer converter");
     }
 }

@@ -88,10 +88,14 @@ final class Json {
         }
     }
 
-    /** A whole small JSON file. */
-    static JsonNode tree(Path path, long largestBytes) {
+    /** A whole small JSON file that holds one object, as all of those beside a model do. */
+    static JsonNode object(Path path, long largestBytes) {
         try {
-            return MAPPER.readTree(bytes(path, largestBytes));
+            JsonNode node = MAPPER.readTree(bytes(path, largestBytes));
+            if (!node.isObject()) {
+                throw MappedFile.damaged(path, "it is not a JSON object");
+            }
+            return node;
         } catch (JacksonException e) {
             throw invalid(path, "it", e);
         }

@@ -201,10 +201,10 @@ public final class ModelFiles implements AutoCloseable {
     /**
      * A companion file read as JSON, empty if it is not there.
      *
-     * @throws LayercakeException (bad model) if it is not valid JSON, has a name twice, is nested too deep or too large
+     * @throws LayercakeException (bad model) if it is not a JSON object, has a name twice, is nested too deep or too large
      */
     public Optional<JsonNode> json(String fileName) {
-        return companion(fileName).map(file -> Json.tree(file, LARGEST_JSON_BYTES));
+        return companion(fileName).map(file -> Json.object(file, LARGEST_JSON_BYTES));
     }
 
     /** Closes the tensors: none may be used from then on. */

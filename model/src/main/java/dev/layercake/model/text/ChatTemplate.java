@@ -1,6 +1,7 @@
 package dev.layercake.model.text;
 
 import java.time.Clock;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,10 +20,13 @@ public final class ChatTemplate {
     private final String source;
     private final JinjaTemplate template;
     private final @Nullable ChatTemplate toolUse;
-    private final Map<String, String> specialTokens;
+    private final Map<String, Object> specialTokens;
 
     private ChatTemplate(
-            String source, JinjaTemplate template, @Nullable ChatTemplate toolUse, Map<String, String> specialTokens) {
+            String source,
+            JinjaTemplate template,
+            @Nullable ChatTemplate toolUse,
+            Map<String, Object> specialTokens) {
         this.source = source;
         this.template = template;
         this.toolUse = toolUse;
@@ -44,9 +48,14 @@ public final class ChatTemplate {
         return new ChatTemplate(source, template, other, specialTokens);
     }
 
-    /** This template, with tokens such as {@code bos_token} by the names under which templates know them. */
-    public ChatTemplate withSpecialTokens(Map<String, String> tokens) {
-        return new ChatTemplate(source, template, toolUse, tokens);
+    /**
+     * This template, with the model's special tokens by the names under which templates know them.
+     *
+     * @param tokens texts, such as that of {@code bos_token}, and lists of texts, such as that of
+     *     {@code additional_special_tokens}
+     */
+    public ChatTemplate withSpecialTokens(Map<String, ?> tokens) {
+        return new ChatTemplate(source, template, toolUse, Map.<String, Object>copyOf(tokens));
     }
 
     /** The text of the template itself. */
@@ -55,7 +64,7 @@ public final class ChatTemplate {
     }
 
     /** The special tokens that the template is rendered with. */
-    public Map<String, String> specialTokens() {
+    public Map<String, Object> specialTokens() {
         return specialTokens;
     }
 
@@ -90,7 +99,7 @@ public final class ChatTemplate {
      *     values of other types
      */
     public String render(Map<String, ? extends @Nullable Object> context) {
-        return render(context, Clock.systemDefaultZone());
+        return render(context, Clock.system(ZoneId.systemDefault()));
     }
 
     /** As {@link #render(Map)}, with the time that the template is told. */

@@ -1,6 +1,7 @@
 package dev.layercake.model.text;
 
 import java.time.Clock;
+import java.time.ZoneId;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +27,7 @@ public record ChatTemplateOptions(
 
     /** With a generation prompt, without tools, and with the time of this machine. */
     public static ChatTemplateOptions defaults() {
-        return new ChatTemplateOptions(true, List.of(), Map.of(), Clock.systemDefaultZone());
+        return new ChatTemplateOptions(true, List.of(), Map.of(), Clock.system(ZoneId.systemDefault()));
     }
 
     public ChatTemplateOptions withAddGenerationPrompt(boolean wanted) {

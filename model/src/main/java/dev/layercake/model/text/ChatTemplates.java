@@ -4,7 +4,9 @@ import dev.layercake.kernels.LayercakeException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -89,25 +91,38 @@ public final class ChatTemplates {
         return value.stringValue();
     }
 
-    /** The entries like bos_token, each a text or an object with the text as its content. */
-    private static Map<String, String> specialTokens(Path folder, @Nullable JsonNode config) {
-        Map<String, String> tokens = new LinkedHashMap<>();
+    /** The entries like bos_token, each a text or an object with the text as its content, and lists of these. */
+    private static Map<String, Object> specialTokens(Path folder, @Nullable JsonNode config) {
+        Map<String, Object> tokens = new LinkedHashMap<>();
         addTokens(json(folder.resolve("special_tokens_map.json")), tokens);
         addTokens(config, tokens);
         return tokens;
     }
 
-    private static void addTokens(@Nullable JsonNode node, Map<String, String> tokens) {
+    private static void addTokens(@Nullable JsonNode node, Map<String, Object> tokens) {
         if (node == null || !node.isObject()) {
             return;
         }
         node.properties().forEach(entry -> {
-            JsonNode value = entry.getValue();
-            JsonNode content = value.isObject() ? value.get("content") : value;
-            if (entry.getKey().endsWith("_token") && content != null && content.isString()) {
-                tokens.put(entry.getKey(), content.stringValue());
+            String token = tokenText(entry.getValue());
+            if (entry.getKey().endsWith("_token") && token != null) {
+                tokens.put(entry.getKey(), token);
+            } else if (entry.getKey().equals("additional_special_tokens")) {
+                List<String> more = new ArrayList<>();
+                for (JsonNode item : entry.getValue()) {
+                    String text = tokenText(item);
+                    if (text != null) {
+                        more.add(text);
+                    }
+                }
+                tokens.put(entry.getKey(), more);
             }
         });
+    }
+
+    private static @Nullable String tokenText(JsonNode value) {
+        JsonNode content = value.isObject() ? value.get("content") : value;
+        return content != null && content.isString() ? content.stringValue() : null;
     }
 
     private static @Nullable JsonNode json(Path file) {

@@ -192,7 +192,7 @@ final class JinjaEvaluator {
     }
 
     private JinjaArguments arguments(Arguments arguments, Map<String, Object> extra, JinjaScope scope) {
-        if (arguments == Arguments.NONE && extra.isEmpty()) {
+        if (arguments.equals(Arguments.NONE) && extra.isEmpty()) {
             return JinjaArguments.NONE;
         }
         List<Object> positional = all(arguments.positional(), scope);

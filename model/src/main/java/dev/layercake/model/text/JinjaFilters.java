@@ -50,7 +50,7 @@ final class JinjaFilters {
 
     private static Object defaulted(JinjaEvaluator evaluator, Object value, JinjaArguments arguments) {
         Bound bound = arguments.bind("default", 0, "default_value", "boolean");
-        boolean replaced = value instanceof Undefined || bound.truth(1) && !JinjaOperations.truth(value);
+        boolean replaced = value instanceof Undefined || (bound.truth(1) && !JinjaOperations.truth(value));
         return replaced ? bound.get(0, "") : value;
     }
 

@@ -46,8 +46,9 @@ final class JinjaInput {
                 }
                 yield list;
             }
-            default -> throw LayercakeException.badInput("the chat template variable '" + variable + "' holds a "
-                    + value.getClass().getName() + "; only text, numbers, booleans, lists and maps are possible");
+            default ->
+                throw LayercakeException.badInput("the chat template variable '" + variable + "' holds a "
+                        + value.getClass().getName() + "; only text, numbers, booleans, lists and maps are possible");
         };
     }
 

@@ -8,8 +8,6 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
-import org.jspecify.annotations.Nullable;
 
 /** Renders statements. */
 final class JinjaInterpreter {
@@ -132,7 +130,11 @@ final class JinjaInterpreter {
         Iterator<Object> source = operations.iterate(iterable);
         JinjaExpression condition = block.condition();
         if (condition != null) {
-            source = new Selection(source, block.target(), condition, scope);
+            source = new JinjaSelection(source, element -> {
+                JinjaScope inner = new JinjaScope(scope);
+                assign(block.target(), element, inner);
+                return JinjaOperations.truth(evaluator.evaluate(condition, inner));
+            });
         }
         JinjaLoop loop = new JinjaLoop(
                 operations,
@@ -157,46 +159,6 @@ final class JinjaInterpreter {
         JinjaOutput output = new JinjaOutput(budget);
         loop(block, iterable, depth + 1, scope, output);
         return output.text();
-    }
-
-    /** The elements for which a loop's condition holds, computed when they are asked for. */
-    private final class Selection implements Iterator<Object> {
-        private final Iterator<Object> source;
-        private final Target target;
-        private final JinjaExpression condition;
-        private final JinjaScope scope;
-        private @Nullable Object found;
-
-        Selection(Iterator<Object> source, Target target, JinjaExpression condition, JinjaScope scope) {
-            this.source = source;
-            this.target = target;
-            this.condition = condition;
-            this.scope = scope;
-        }
-
-        @Override
-        public boolean hasNext() {
-            while (found == null && source.hasNext()) {
-                Object candidate = source.next();
-                JinjaScope inner = new JinjaScope(scope);
-                assign(target, candidate, inner);
-                if (JinjaOperations.truth(evaluator.evaluate(condition, inner))) {
-                    found = candidate;
-                }
-            }
-            return found != null;
-        }
-
-        @Override
-        public Object next() {
-            hasNext();
-            Object element = found;
-            if (element == null) {
-                throw new NoSuchElementException();
-            }
-            found = null;
-            return element;
-        }
     }
 
     private void assign(Target target, Object value, JinjaScope scope) {

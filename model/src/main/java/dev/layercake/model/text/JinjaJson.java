@@ -142,7 +142,7 @@ final class JinjaJson {
             int simple = "\"\\\n\r\t\b\f".indexOf(c);
             if (simple >= 0) {
                 output.append('\\').append("\"\\nrtbf".charAt(simple));
-            } else if (c < ' ' || style.asciiOnly() && c > '~') {
+            } else if (c < ' ' || (style.asciiOnly() && c > '~')) {
                 output.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
             } else {
                 output.append(c);

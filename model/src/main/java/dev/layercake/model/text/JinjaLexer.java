@@ -351,9 +351,9 @@ final class JinjaLexer {
         int end = from;
         while (end < source.length()
                 && (JinjaText.isDigit(source.charAt(end))
-                        || source.charAt(end) == '_'
+                        || (source.charAt(end) == '_'
                                 && end + 1 < source.length()
-                                && JinjaText.isDigit(source.charAt(end + 1)))) {
+                                && JinjaText.isDigit(source.charAt(end + 1))))) {
             end++;
         }
         return end;

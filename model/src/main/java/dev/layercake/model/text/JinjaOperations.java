@@ -54,7 +54,8 @@ final class JinjaOperations {
     }
 
     /** The elements of a list, tuple or range, or null. */
-    @Nullable List<Object> sequenceOrNull(Object value) {
+    @Nullable
+    List<Object> sequenceOrNull(Object value) {
         return switch (value) {
             case List<?> list -> objects(list);
             case Tuple tuple -> tuple.items();
@@ -98,6 +99,8 @@ final class JinjaOperations {
         };
     }
 
+    // Functions, generators and the like are equal only to themselves.
+    @SuppressWarnings("ReferenceEquality")
     boolean equal(Object left, Object right) {
         budget.step();
         String leftText = textOrNull(left);
@@ -118,8 +121,8 @@ final class JinjaOperations {
         }
         return switch (left) {
             case Tuple tuple -> right instanceof Tuple other && equalLists(tuple.items(), other.items());
-            case JinjaValue.Range range -> right instanceof JinjaValue.Range other
-                    && equalLists(elements(range), elements(other));
+            case JinjaValue.Range range ->
+                right instanceof JinjaValue.Range other && equalLists(elements(range), elements(other));
             case Undefined undefined -> right instanceof Undefined;
             default -> left == right;
         };
@@ -219,7 +222,8 @@ final class JinjaOperations {
     }
 
     /** The value of a key, or null. */
-    @Nullable Object find(Map<Object, Object> map, Object key) {
+    @Nullable
+    Object find(Map<Object, Object> map, Object key) {
         return map.get(existing(map, key(key)));
     }
 
@@ -317,7 +321,8 @@ final class JinjaOperations {
         return length;
     }
 
-    @Nullable Long lengthOrNull(Object value) {
+    @Nullable
+    Long lengthOrNull(Object value) {
         String text = textOrNull(value);
         if (text != null) {
             return JinjaText.length(text);

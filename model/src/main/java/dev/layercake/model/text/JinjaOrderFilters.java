@@ -53,15 +53,17 @@ final class JinjaOrderFilters {
 
     private static Object sort(JinjaEvaluator evaluator, Object value, JinjaArguments arguments) {
         Bound bound = arguments.bind("sort", 0, "reverse", "case_sensitive", "attribute");
-        Comparator<Object> order = order(evaluator, key(evaluator, null, bound.truth(1)));
-        String attributes = bound.given(2) ? JinjaOperations.textOrNull(bound.required(2)) : null;
-        if (attributes != null) {
-            order = (left, right) -> 0;
-            for (String attribute : attributes.split(",", -1)) {
-                order = order.thenComparing(order(evaluator, key(evaluator, attribute, bound.truth(1))));
-            }
-        } else if (bound.given(2)) {
-            order = order(evaluator, key(evaluator, bound.required(2), bound.truth(1)));
+        List<@Nullable Object> attributes = new ArrayList<>();
+        Object attribute = bound.get(2);
+        String path = attribute == null ? null : JinjaOperations.textOrNull(attribute);
+        if (path == null) {
+            attributes.add(attribute);
+        } else {
+            attributes.addAll(List.of(path.split(",", -1)));
+        }
+        Comparator<Object> order = order(evaluator, key(evaluator, attributes.getFirst(), bound.truth(1)));
+        for (Object further : attributes.subList(1, attributes.size())) {
+            order = order.thenComparing(order(evaluator, key(evaluator, further, bound.truth(1))));
         }
         return sorted(evaluator.operations().list(value), order, bound.truth(0));
     }

@@ -10,7 +10,6 @@ import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -137,45 +136,10 @@ final class JinjaSequenceFilters {
             JinjaArguments more = left.dropFirst(1);
             test = element -> JinjaTests.test(evaluator, name, element, more);
         }
-        return new Generator(new Selected(orNothing(evaluator, value), getter, test, wanted));
-    }
-
-    /** The elements whose test has the wanted outcome. */
-    private static final class Selected implements Iterator<Object> {
-        private final Iterator<Object> items;
-        private final UnaryOperator<Object> getter;
-        private final Predicate<Object> test;
-        private final boolean wanted;
-        private @Nullable Object found;
-
-        Selected(Iterator<Object> items, UnaryOperator<Object> getter, Predicate<Object> test, boolean wanted) {
-            this.items = items;
-            this.getter = getter;
-            this.test = test;
-            this.wanted = wanted;
-        }
-
-        @Override
-        public boolean hasNext() {
-            while (found == null && items.hasNext()) {
-                Object candidate = items.next();
-                if (test.test(getter.apply(candidate)) == wanted) {
-                    found = candidate;
-                }
-            }
-            return found != null;
-        }
-
-        @Override
-        public Object next() {
-            hasNext();
-            Object element = found;
-            if (element == null) {
-                throw new NoSuchElementException();
-            }
-            found = null;
-            return element;
-        }
+        Predicate<Object> condition = test;
+        UnaryOperator<Object> part = getter;
+        return new Generator(new JinjaSelection(
+                orNothing(evaluator, value), element -> condition.test(part.apply(element)) == wanted));
     }
 
     private static Object items(JinjaEvaluator evaluator, Object value, JinjaArguments arguments) {

@@ -119,8 +119,9 @@ final class JinjaTests {
     }
 
     /** Identity; for scalars, whose identity Python does not promise, type and value. */
+    @SuppressWarnings("ReferenceEquality")
     private static boolean same(Object left, Object right) {
         boolean scalar = left instanceof String || left instanceof Boolean || left instanceof Long;
-        return left == right || scalar && left.equals(right);
+        return left == right || (scalar && left.equals(right));
     }
 }

@@ -10,7 +10,7 @@ final class JinjaText {
     /** Whether Python's str.isspace holds for the character. */
     static boolean isSpace(int c) {
         return c <= ' '
-                ? c == ' ' || c >= 9 && c <= 13 || c >= 0x1c && c <= 0x1f
+                ? c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x1f)
                 : c == 0x85 || c == 0xa0 || Character.isSpaceChar(c);
     }
 

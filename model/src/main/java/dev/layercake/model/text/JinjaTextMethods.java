@@ -3,8 +3,10 @@ package dev.layercake.model.text;
 import dev.layercake.model.text.JinjaArguments.Bound;
 import dev.layercake.model.text.JinjaValue.Tuple;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -125,6 +127,9 @@ final class JinjaTextMethods {
             case "zfill" -> zeroFill(bind(1, "width").integer(0, 0));
             case "expandtabs" -> expandTabs(bind(0, "tabsize").integer(0, 8));
             case "format" -> new JinjaFormat(operations).braces(text, arguments);
+            case "format_map" ->
+                new JinjaFormat(operations)
+                        .braces(text, named(bind(1, "mapping").required(0)));
             case "isspace" -> all(JinjaText::isSpace);
             case "isalpha" -> all(Character::isLetter);
             case "isdigit", "isdecimal", "isnumeric" -> all(Character::isDigit);
@@ -137,6 +142,19 @@ final class JinjaTextMethods {
             case "istitle" -> cased() && text.equals(JinjaText.title(text));
             default -> throw JinjaException.of("the method str." + name + " is not supported");
         };
+    }
+
+    private static JinjaArguments named(Object mapping) {
+        Map<String, Object> named = new HashMap<>();
+        if (!(mapping instanceof Map<?, ?> map)) {
+            throw JinjaException.of("format_map() needs a dict");
+        }
+        JinjaOperations.objects(map).forEach((key, value) -> {
+            if (key instanceof String name) {
+                named.put(name, value);
+            }
+        });
+        return new JinjaArguments(List.of(), named);
     }
 
     private boolean all(IntPredicate predicate) {
@@ -368,7 +386,7 @@ final class JinjaTextMethods {
         int begin = 0;
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
-            if (c >= '\n' && c <= '\r' || c >= 0x1c && c <= 0x1e || c == 0x85 || c == 0x2028 || c == 0x2029) {
+            if ((c >= '\n' && c <= '\r') || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029) {
                 int end = i;
                 if (c == '\r' && i + 1 < text.length() && text.charAt(i + 1) == '\n') {
                     i++;

@@ -135,10 +135,11 @@ class GgufFileTest {
             assertThat(read.isArray("ints")).isTrue();
             assertThat(read.isArray("i32")).isFalse();
 
-            assertThatThrownBy(() -> read.ints("u32s")).hasMessageContaining("u32s holds 4294967295, which is out of");
+            assertThatThrownBy(() -> read.ints("u32s"))
+                    .hasMessageContaining("\"u32s\" holds 4294967295, which is out of");
             assertThatThrownBy(() -> read.intValue("u32")).hasMessageContaining("out of range");
             assertThatThrownBy(() -> read.intValue("f32"))
-                    .hasMessageContaining("f32 holds FLOAT32 where a whole number");
+                    .hasMessageContaining("\"f32\" holds FLOAT32 where a whole number");
             assertThatThrownBy(() -> read.strings("ints"))
                     .hasMessageContaining("an array of INT32 where an array of st");
             assertThatThrownBy(() -> read.floats("ints")).hasMessageContaining("an array of fractions");
@@ -150,7 +151,7 @@ class GgufFileTest {
                             LayercakeException.class,
                             e -> assertThat(e.category()).isEqualTo(Category.BAD_MODEL))
                     .hasMessageContaining(path.toString())
-                    .hasMessageContaining("lack the key absent");
+                    .hasMessageContaining("lack the key \"absent\"");
         }
     }
 

@@ -37,7 +37,7 @@ class GoldenModelFilesTest {
         Path list = root.resolve("cases.json");
         assumeTrue(Files.isRegularFile(list), "there is no " + list);
         List<DynamicTest> tests = new ArrayList<>();
-        for (JsonNode golden : Json.tree(list, 1 << 24).get("cases")) {
+        for (JsonNode golden : Json.object(list, 1 << 24).get("cases")) {
             tests.add(DynamicTest.dynamicTest(
                     golden.get("name").asString(),
                     () -> check.run(golden, root.resolve(golden.get("dir").asString()))));

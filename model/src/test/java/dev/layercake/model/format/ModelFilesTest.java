@@ -2,6 +2,7 @@ package dev.layercake.model.format;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.LayercakeException;
@@ -148,6 +149,27 @@ class ModelFilesTest {
             assertThatThrownBy(() -> files.json("config.json"))
                     .isInstanceOf(LayercakeException.class)
                     .hasMessageContaining("config.json: it is not valid JSON");
+            for (String text : new String[] {"", "[]", "7", "{} {}", "{\"a\":"}) {
+                Files.writeString(folder.resolve("config.json"), text);
+                assertThatThrownBy(() -> files.json("config.json"))
+                        .as(text)
+                        .isInstanceOf(LayercakeException.class)
+                        .hasMessageContaining("config.json: it ");
+            }
         }
+    }
+
+    @Test
+    void saysThatAFileMayNotBeRead() {
+        Path path = safetensors("a.safetensors");
+        assumeTrue(path.toFile().setReadable(false, false) && !Files.isReadable(path), "this user may read every file");
+        assertRefused(path, "cannot be read: give yourself permission");
+    }
+
+    @Test
+    void aFolderOfPointersSaysSo() throws IOException {
+        config();
+        Files.writeString(folder.resolve("model.safetensors"), "version https://git-lfs.github.com/spec/v1\n");
+        assertRefused(folder, "git lfs pull");
     }
 }

@@ -1,0 +1,232 @@
+package dev.layercake.kv;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.layercake.kernels.DType;
+import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Policies;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What holds for every policy, whatever it keeps. */
+class PolicyContractTest {
+    private static final int WINDOW = 6;
+    private static final KvLayout LAYOUT = new KvLayout(5, 2, 32, DType.BF16, DType.BF16);
+
+    /** Every registered policy at its defaults but small, and the variants of cake. */
+    static Stream<String> specs() {
+        List<String> specs = new ArrayList<>();
+        for (Policies.Description description : Policies.all()) {
+            String settings = "";
+            for (var parameter : description.parameters()) {
+                if (parameter.key().equals("budget")) {
+                    settings += ",budget=16";
+                }
+                if (parameter.key().equals("window")) {
+                    settings += ",window=" + WINDOW;
+                }
+            }
+            specs.add(description.name() + (settings.isEmpty() ? "" : "(" + settings.substring(1) + ")"));
+        }
+        for (String more : List.of(
+                "cascading=false", "allocation=official", "order=official", "allocation=official,order=official")) {
+            specs.add("cake(budget=16,window=" + WINDOW + "," + more + ")");
+        }
+        specs.add("cake(budget=" + WINDOW + ",window=" + WINDOW + ")");
+        specs.add("snapkv(budget=" + WINDOW + ",window=" + WINDOW + ")");
+        specs.add("snapkv(budget=16,window=" + WINDOW + ",pool=max)");
+        specs.add("streaming(budget=1,sinks=0)");
+        return specs.stream();
+    }
+
+    static Stream<Arguments> specsAndTypes() {
+        return specs().flatMap(spec ->
+                Stream.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0).map(type -> Arguments.of(spec, type)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("specsAndTypes")
+    void keepsWhatWasStored(String spec, DType type) {
+        KvPolicy policy = Policies.parse(spec);
+        KvLayout layout = new KvLayout(3, 2, 32, type, type);
+        try (ToySequence sequence = ToySequence.planned(layout, 2, policy, 45, 5, 3)) {
+            sequence.prompt(45);
+            assertThat(sequence.cache.tokensSeen()).isEqualTo(45);
+            sequence.checkRows();
+            sequence.steps(5);
+            assertThat(sequence.cache.tokensSeen()).isEqualTo(50);
+            sequence.checkRows();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("specs")
+    void keepsToItsBudget(String spec) {
+        KvPolicy policy = Policies.parse(spec);
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, policy, 61, 20, 4)) {
+            sequence.prompt(61);
+            checkBudget(sequence, policy, 0);
+            checkProtected(sequence, policy);
+            int appended = policy.schedule().eachStep() ? 0 : 20;
+            sequence.steps(20);
+            checkBudget(sequence, policy, appended);
+            checkProtected(sequence, policy);
+        }
+    }
+
+    private static void checkBudget(ToySequence sequence, KvPolicy policy, int appended) {
+        long total = sequence.cache.slices().stream().mapToLong(Slice::total).sum();
+        long heads = (long) LAYOUT.layers() * LAYOUT.kvHeads();
+        if (policy.evicts()) {
+            assertThat(total).isLessThanOrEqualTo(heads * (policy.allocator().budget() + appended));
+            if (policy.allocator().monotone()) {
+                assertThat(total)
+                        .as("the whole budget is used")
+                        .isEqualTo(heads * (policy.allocator().budget() + appended));
+            }
+        } else {
+            assertThat(total).isEqualTo(heads * sequence.cache.tokensSeen());
+        }
+    }
+
+    /** The window's last tokens, or those since, and the sinks stay in every head. */
+    private static void checkProtected(ToySequence sequence, KvPolicy policy) {
+        int seen = sequence.cache.tokensSeen();
+        int window = Math.max(1, policy.scorer().window());
+        int sinks = policy.spec().contains("sinks=4") ? Math.min(4, seen) : 0;
+        int[] mustStay = IntStream.concat(
+                        IntStream.range(0, sinks), IntStream.range(Math.max(sinks, seen - window), seen))
+                .toArray();
+        for (int layer = 0; layer < LAYOUT.layers(); layer++) {
+            for (int head = 0; head < LAYOUT.kvHeads(); head++) {
+                assertThat(sequence.held(layer, head)).contains(mustStay);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("specs")
+    void isDeterministic(String spec) {
+        List<int[]> first = kept(spec, 5);
+        List<int[]> second = kept(spec, 5);
+        for (int i = 0; i < first.size(); i++) {
+            assertThat(second.get(i)).containsExactly(first.get(i));
+        }
+    }
+
+    private static List<int[]> kept(String spec, long seed) {
+        List<int[]> kept = new ArrayList<>();
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, Policies.parse(spec), 50, 8, seed)) {
+            sequence.prompt(50);
+            sequence.steps(8);
+            for (int layer = 0; layer < LAYOUT.layers(); layer++) {
+                for (int head = 0; head < LAYOUT.kvHeads(); head++) {
+                    kept.add(sequence.cache.positions(layer, head));
+                }
+            }
+        }
+        return kept;
+    }
+
+    @ParameterizedTest
+    @MethodSource("specs")
+    void keepsAllThatFits(String spec) {
+        KvPolicy policy = Policies.parse(spec);
+        for (int prompt : new int[] {1, 2, WINDOW - 1, WINDOW, WINDOW + 1, 15, 16}) {
+            if (prompt > policy.allocator().budget()) {
+                continue;
+            }
+            int room = Math.min(4, policy.allocator().budget() - prompt);
+            try (ToySequence sequence = ToySequence.planned(LAYOUT, 1, policy, prompt, room + 3, 6)) {
+                sequence.prompt(prompt);
+                checkAll(sequence);
+                sequence.steps(room);
+                checkAll(sequence);
+                sequence.checkRows();
+                sequence.steps(3);
+                sequence.checkRows();
+            }
+        }
+    }
+
+    private static void checkAll(ToySequence sequence) {
+        int[] all = IntStream.range(0, sequence.cache.tokensSeen()).toArray();
+        for (int layer = 0; layer < LAYOUT.layers(); layer++) {
+            for (int head = 0; head < LAYOUT.kvHeads(); head++) {
+                assertThat(sequence.cache.positions(layer, head)).containsExactly(all);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("specs")
+    void decodesWithoutAPrompt(String spec) {
+        KvPolicy policy = Policies.parse(spec);
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, policy, 0, 25, 7)) {
+            sequence.steps(25);
+            sequence.checkRows();
+            if (policy.schedule().eachStep()) {
+                checkBudget(sequence, policy, 0);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("specs")
+    void takesSeveralTurns(String spec) {
+        KvPolicy policy = Policies.parse(spec);
+        Random random = new Random(8);
+        for (int run = 0; run < 6; run++) {
+            try (ToySequence sequence =
+                    new ToySequence(LAYOUT, 2, policy, KvPool.pageBytes(LAYOUT, 8) * 1000, 8, 100 + run)) {
+                for (int turn = 0; turn < 4; turn++) {
+                    int prompt = 1 + random.nextInt(turn == 0 ? 60 : 25);
+                    int steps = random.nextInt(6);
+                    KvPlan plan = sequence.cache.plan(prompt, steps);
+                    sequence.pool.resetPeaks();
+                    sequence.prompt(prompt);
+                    assertThat(sequence.pool.entriesInUse()).isLessThanOrEqualTo(plan.keptEntries());
+                    assertThat(sequence.pool.bytesInUse()).isLessThanOrEqualTo(plan.keptBytes());
+                    checkProtected(sequence, policy);
+                    sequence.steps(steps);
+                    sequence.checkRows();
+                    assertThat(sequence.pool.peakEntries())
+                            .as("turn " + turn + " of " + prompt + " and " + steps)
+                            .isLessThanOrEqualTo(plan.peakEntries());
+                    assertThat(sequence.pool.peakBytes()).isLessThanOrEqualTo(plan.peakBytes());
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "Q8_0"})
+    void policiesDiffer(DType type) {
+        KvLayout layout = new KvLayout(3, 2, 32, type, type);
+        int[][] kept = new int[3][];
+        String[] specs = {"cake(budget=16,window=6)", "streaming(budget=16)", "random(budget=16,window=6)"};
+        for (int i = 0; i < specs.length; i++) {
+            try (ToySequence sequence = ToySequence.planned(layout, 2, Policies.parse(specs[i]), 60, 0, 9)) {
+                sequence.prompt(60);
+                kept[i] = sequence.held(0, 0);
+            }
+        }
+        assertThat(kept[0]).isNotEqualTo(kept[1]);
+        assertThat(kept[0]).isNotEqualTo(kept[2]);
+        assertThat(kept[1])
+                .containsExactly(IntStream.concat(IntStream.range(0, 4), IntStream.range(48, 60))
+                        .toArray());
+        assertThat(Arrays.stream(kept[2]).filter(position -> position < 54).count())
+                .isEqualTo(10);
+    }
+}

@@ -1,0 +1,189 @@
+package dev.layercake.kv;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.DType;
+import dev.layercake.kernels.Kernels;
+import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.ScalarKernels;
+import dev.layercake.kernels.Tensor;
+import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.KvPolicy;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.Random;
+
+/**
+ * A sequence without a transformer: keys, values and queries of a token are random numbers that depend on nothing but the
+ * seed, the layer and the position, so that what lies in the cache can be checked at any time. Closing it checks that the
+ * pool got everything back.
+ */
+final class ToySequence implements AutoCloseable {
+    final KvLayout layout;
+    final AttentionShape shape;
+    final KvPool pool;
+    final KvCache cache;
+    final Kernels kernels = new ScalarKernels();
+    final Workers workers = new Workers(1);
+    private final long seed;
+    private int chunk = 17;
+
+    ToySequence(KvLayout layout, int group, KvPolicy policy, long reservedBytes, int rowsPerPage, long seed) {
+        this.layout = layout;
+        this.seed = seed;
+        this.shape = new AttentionShape(
+                layout.kvHeads() * group,
+                layout.kvHeads(),
+                layout.headDim(),
+                (float) (1 / Math.sqrt(layout.headDim())),
+                0,
+                0);
+        this.pool = new KvPool(layout, reservedBytes, rowsPerPage);
+        this.cache = new KvCache(pool, policy, pool.capacityBytes());
+    }
+
+    /** A sequence whose pool is exactly as large as the plan says. */
+    static ToySequence planned(KvLayout layout, int group, KvPolicy policy, int prompt, int newTokens, long seed) {
+        int rowsPerPage = 8;
+        KvPlan plan = KvPlan.of(layout, rowsPerPage, policy, prompt, newTokens);
+        return new ToySequence(layout, group, policy, plan.peakBytes(), rowsPerPage, seed);
+    }
+
+    /** Runs a prompt of consecutive new tokens. */
+    void prompt(int tokens) {
+        try (Arena arena = Arena.ofConfined();
+                KvPrefill prefill = cache.beginPrefill(tokens, kernels, workers)) {
+            for (int layer = 0; layer < layout.layers(); layer++) {
+                layer(prefill, layer, tokens, arena);
+            }
+            prefill.finish();
+        }
+    }
+
+    /** Runs one layer of a prompt. */
+    void layer(KvPrefill prefill, int layer, int tokens, Arena arena) {
+        KvRows[] rows = prefill.beginLayer(layer);
+        for (int first = 0; first < tokens; first += chunk) {
+            int count = Math.min(chunk, tokens - first);
+            int position = prefill.firstPosition() + first;
+            prefill.store(first, keys(layer, position, count, arena), values(layer, position, count, arena));
+        }
+        for (KvRows head : rows) {
+            assertThat(head.position(head.length() - 1)).isEqualTo(prefill.firstPosition() + tokens - 1);
+        }
+        int queries = prefill.windowQueries();
+        Tensor window =
+                queries == 0 ? null : queries(layer, prefill.firstPosition() + tokens - queries, queries, arena);
+        prefill.endLayer(shape, window);
+    }
+
+    /** Decodes tokens; after each the rows are what was stored. */
+    void steps(int tokens) {
+        for (int i = 0; i < tokens; i++) {
+            try (Arena arena = Arena.ofConfined();
+                    KvStep step = cache.beginStep(kernels, workers)) {
+                int position = step.position();
+                Tensor out = Tensor.allocate(arena, DType.F32, 1, (long) shape.queryHeads() * layout.headDim());
+                for (int layer = 0; layer < layout.layers(); layer++) {
+                    KvRows[] rows =
+                            step.append(layer, keys(layer, position, 1, arena), values(layer, position, 1, arena));
+                    Tensor probabilities = step.probabilities(shape);
+                    kernels.attendOne(
+                            shape, rows, queries(layer, position, 1, arena), position, out, probabilities, workers);
+                    step.endLayer(probabilities);
+                }
+                step.finish();
+            }
+        }
+    }
+
+    Tensor keys(int layer, int first, int count, Arena arena) {
+        return vectors(1, layer, first, count, layout.kvHeads() * layout.headDim(), arena);
+    }
+
+    Tensor values(int layer, int first, int count, Arena arena) {
+        return vectors(2, layer, first, count, layout.kvHeads() * layout.headDim(), arena);
+    }
+
+    Tensor queries(int layer, int first, int count, Arena arena) {
+        return vectors(3, layer, first, count, shape.queryHeads() * layout.headDim(), arena);
+    }
+
+    private Tensor vectors(int kind, int layer, int first, int count, int columns, Arena arena) {
+        Tensor tensor = Tensor.allocate(arena, DType.F32, count, columns);
+        for (int token = 0; token < count; token++) {
+            Random random = new Random(seed * 1_000_003 + (((long) kind * 512 + layer) << 24) + first + token);
+            // Layers differ in how sharply they look, so that their preferences differ.
+            double magnitude = kind == 3 ? 0.5 + (layer * 7L + seed) % 5 : 1;
+            for (int column = 0; column < columns; column++) {
+                tensor.set(token, column, (float) (random.nextGaussian() * magnitude));
+            }
+        }
+        return tensor;
+    }
+
+    /** Sorted positions of a head. */
+    int[] held(int layer, int head) {
+        int[] positions = cache.positions(layer, head);
+        Arrays.sort(positions);
+        return positions;
+    }
+
+    /** Every entry is once there, inside the text, and bit for bit what was stored for its position. */
+    void checkRows() {
+        long entries = 0;
+        for (int layer = 0; layer < layout.layers(); layer++) {
+            for (int head = 0; head < layout.kvHeads(); head++) {
+                KvRows rows = cache.rows(layer)[head];
+                int[] positions = held(layer, head);
+                assertThat(positions).doesNotHaveDuplicates().hasSize(rows.length());
+                entries += rows.length();
+                assertThat(rows.pageCount()).isEqualTo((rows.length() + rows.rowsPerPage() - 1) / rows.rowsPerPage());
+                for (int slot = 0; slot < rows.length(); slot++) {
+                    checkRow(rows, layer, head, slot);
+                }
+            }
+        }
+        assertThat(pool.entriesInUse()).isEqualTo(entries);
+        assertThat(cache.lease().entriesInUse()).isEqualTo(entries);
+        long bytes = 0;
+        for (int layer = 0; layer < layout.layers(); layer++) {
+            bytes += cache.bytesInUse(layer);
+        }
+        assertThat(pool.bytesInUse()).isEqualTo(bytes);
+    }
+
+    private void checkRow(KvRows rows, int layer, int head, int slot) {
+        int position = rows.position(slot);
+        assertThat(position).isBetween(0, cache.tokensSeen() - 1);
+        try (Arena arena = Arena.ofConfined()) {
+            assertThat(Rows.bytes(rows.keyAddress(slot), rows.keyRowBytes()))
+                    .as("key of position " + position)
+                    .isEqualTo(stored(keys(layer, position, 1, arena), head, layout.keyType(), arena));
+            assertThat(Rows.bytes(rows.valueAddress(slot), rows.valueRowBytes()))
+                    .as("value of position " + position)
+                    .isEqualTo(stored(values(layer, position, 1, arena), head, layout.valueType(), arena));
+        }
+    }
+
+    private byte[] stored(Tensor vectors, int head, DType type, Arena arena) {
+        float[] all = vectors.toArray();
+        int headDim = layout.headDim();
+        Tensor one = Tensor.of(arena, 1, headDim, Arrays.copyOfRange(all, head * headDim, (head + 1) * headDim));
+        Tensor target = Tensor.allocate(arena, type, 1, headDim);
+        kernels.quantize(one, target, workers);
+        return Rows.bytes(target.address(), target.rowBytes());
+    }
+
+    @Override
+    public void close() {
+        cache.close();
+        assertThat(pool.bytesInUse()).isZero();
+        assertThat(pool.entriesInUse()).isZero();
+        assertThat(pool.reservedBytes()).isZero();
+        assertThat(pool.openLeases()).isZero();
+        pool.close();
+        workers.close();
+    }
+}

@@ -1,0 +1,97 @@
+package dev.layercake.kv.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
+
+import dev.layercake.kernels.LayercakeException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The spec string: what it means, what it is rewritten to, and what is said when it is wrong. */
+class PoliciesTest {
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            full | full
+            full() | full
+            cake | cake(budget=1024,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1,tau2=1)
+            ' cake ( window = 8 , budget = 64 ) ' | cake(budget=64,window=8,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1,tau2=1)
+            cake(preset=llama-3.1-8b) | cake(budget=1024,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1.6,tau2=0.4)
+            cake(preset=llama-3.1-8b,budget=362) | cake(budget=362,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1.6,tau2=0.6)
+            cake(preset=llama-3.1-8b,budget=363) | cake(budget=363,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1.6,tau2=0.4)
+            cake(preset=qwen-2.5-7b,tau1=2) | cake(budget=1024,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=2,tau2=0.6)
+            cake(gamma=0.50,allocation=official,order=official,cascading=false) | cake(budget=1024,window=32,gamma=0.5,allocation=official,order=official,cascading=false,tau1=1,tau2=1)
+            snapkv(budget=64) | snapkv(budget=64,window=32,pool=avg,kernel=5)
+            snapkv(pool=max) | snapkv(budget=1024,window=32,pool=max,kernel=7)
+            streaming(budget=00512) | streaming(budget=512,sinks=4)
+            random(seed=7,budget=32) | random(budget=32,window=32,seed=7)
+            """)
+    void canonicalSpec(String text, String canonical) {
+        KvPolicy policy = Policies.parse(text);
+        assertThat(policy).hasToString(canonical);
+        assertThat(Policies.parse(canonical)).isEqualTo(policy);
+        assertThat(canonical).startsWith(policy.name());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            snapvk | There is no policy snapvk; did you mean snapkv? Known are full, cake, snapkv, streaming, random.
+            cake(budgt=5) | Policy cake has no budgt; did you mean budget? It takes budget, window, gamma, allocation, order, cascading, tau1, tau2, preset.
+            full(budget=5) | Policy full has no budget; it takes no settings.
+            cake(budget=0) | Policy cake: budget=0 is not possible; it must be a whole number from 1 to 16777216.
+            cake(budget=99999999999999999999) | Policy cake: budget=99999999999999999999 is not possible; it must be a whole number from 1 to 16777216.
+            cake(budget=1.5) | Policy cake: budget=1.5 is not possible; it must be a whole number from 1 to 16777216.
+            cake(gamma=-1) | Policy cake: gamma=-1 is not possible; it must be a number from 0 to 1000000.
+            cake(gamma=NaN) | Policy cake: gamma=NaN is not possible; it must be a number from 0 to 1000000.
+            cake(tau1=0) | Policy cake: tau1=0 is not possible; it must be a number from 0.01 to 100.
+            cake(allocation=fair) | Policy cake: allocation=fair is not possible; it must be one of waterfill, official.
+            cake(budget=16) | Policy cake: budget=16 does not hold window=32; the budget counts them too, so make it at least 32 or lower window.
+            snapkv(budget=31) | Policy snapkv: budget=31 does not hold window=32; the budget counts them too, so make it at least 32 or lower window.
+            streaming(budget=4) | Policy streaming: budget=4 does not hold sinks=4; the budget counts them too, so make it at least 5 or lower sinks.
+            snapkv(kernel=4) | Policy snapkv: kernel=4 is even; it must be odd, 5 for example.
+            cake(budget=5,budget=5) | Policy cake: budget is given twice; give it once.
+            cake(budget | The policy "cake(budget" cannot be read: expected '=' after budget, found the end of the text; write it like cake(budget=1024,window=32).
+            cake(budget=1024 | The policy "cake(budget=1024" cannot be read: expected ',' or ')', found the end of the text; write it like cake(budget=1024,window=32).
+            cake(budget=,window=3) | The policy "cake(budget=,window=3)" cannot be read: expected a value for budget, found ',' at character 13; write it like cake(budget=1024,window=32).
+            cake(budget=1) x | The policy "cake(budget=1) x" cannot be read: expected the end, found 'x' at character 16; write it like cake(budget=1024,window=32).
+            cake budget | The policy "cake budget" cannot be read: expected '(' or the end, found 'b' at character 6; write it like cake(budget=1024,window=32).
+            '' | The policy "" cannot be read: expected the name of a policy, found the end of the text; write it like cake(budget=1024,window=32).
+            """)
+    void precise(String text, String message) {
+        assertThatThrownBy(() -> Policies.parse(text))
+                .isInstanceOf(LayercakeException.class)
+                .hasMessage(message)
+                .asInstanceOf(type(LayercakeException.class))
+                .extracting(LayercakeException::category)
+                .isEqualTo(LayercakeException.Category.BAD_INPUT);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"(", ")", "cake((", "cake(,)", "cake(=)", "cake(budget==1)", "\uD83C\uDF70", "cake(\uD83C)", ","
+            })
+    void anyNonsenseIsRefusedOnPurpose(String text) {
+        assertThatThrownBy(() -> Policies.parse(text)).isInstanceOf(LayercakeException.class);
+    }
+
+    @Test
+    void everyDefaultParses() {
+        for (Policies.Description description : Policies.all()) {
+            KvPolicy policy = Policies.parse(description.name());
+            assertThat(policy.name()).isEqualTo(description.name());
+            assertThat(description.summary()).endsWith(".");
+            for (Parameter parameter : description.parameters()) {
+                assertThat(parameter.meaning()).isNotBlank();
+                assertThat(parameter.range()).isNotBlank();
+            }
+        }
+    }
+
+    @Test
+    void cakeWithoutVarianceJudgesLikeSnapkv() {
+        assertThat(Policies.parse("cake(gamma=0)").scorer())
+                .isEqualTo(Policies.parse("snapkv").scorer());
+    }
+}
