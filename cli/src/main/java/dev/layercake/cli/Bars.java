@@ -39,21 +39,21 @@ final class Bars {
      * @param width of a full bar
      */
     static List<String> cake(KvUsage kv, int most, int width, boolean blocks) {
-        int digits = String.valueOf(kv.slices().size() - 1).length();
         int numberWidth = number(most).length();
         List<String> lines = new ArrayList<>();
         for (int layer = 0; layer < kv.slices().size(); layer++) {
             int entries = kv.entriesPerHead(layer);
             String bar = bar(most == 0 ? 0 : (double) entries / most, width, blocks);
-            lines.add(String.format(
-                    Locale.ROOT,
-                    "%" + digits + "d %s%s %" + numberWidth + "s",
-                    layer,
-                    bar,
-                    " ".repeat(width - bar.length()),
-                    number(entries)));
+            lines.add(bar + " ".repeat(width - bar.length())
+                    + String.format(Locale.ROOT, " %" + numberWidth + "s", number(entries)));
         }
         return lines;
+    }
+
+    /** "layer  7", as wide for every layer of a model. */
+    static String layer(int index, int layers) {
+        int digits = String.valueOf(layers - 1).length();
+        return String.format(Locale.ROOT, "layer %" + digits + "d", index);
     }
 
     /** The largest slice, entries per head. */

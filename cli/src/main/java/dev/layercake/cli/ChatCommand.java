@@ -12,6 +12,7 @@ import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -23,6 +24,7 @@ import org.jline.reader.impl.completer.StringsCompleter;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.Terminal.Signal;
 import org.jline.terminal.TerminalBuilder;
+import org.jline.terminal.impl.DumbTerminal;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -58,14 +60,16 @@ final class ChatCommand implements Callable<Integer> {
         GenerationOptions options = sampling.options();
         try (LanguageModel language = model.load();
                 Session session = language.session(policy);
-                Terminal terminal = TerminalBuilder.builder()
-                        .streams(console.in(), console.out())
-                        .system(true)
-                        .dumb(true)
-                        .build()) {
+                Terminal terminal = terminal()) {
             new Conversation(language, session, options, terminal).hold();
             return 0;
         }
+    }
+
+    private Terminal terminal() throws IOException {
+        return console.terminal()
+                ? TerminalBuilder.builder().system(true).dumb(true).build()
+                : new DumbTerminal("layercake", Terminal.TYPE_DUMB, console.in(), console.out(), StandardCharsets.UTF_8);
     }
 
     /** The loop of questions and answers. */
@@ -87,13 +91,20 @@ final class ChatCommand implements Callable<Integer> {
             this.reader = LineReaderBuilder.builder()
                     .terminal(terminal)
                     .completer(new StringsCompleter(COMMANDS))
-                    .variable(
-                            LineReader.HISTORY_FILE, Path.of(System.getProperty("user.home"), ".layercake_history"))
                     .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true)
                     .build();
         }
 
+        /** A person's lines are kept for the next time; a script's are not. */
+        private void keepHistory() {
+            if (!terminal.getType().startsWith(Terminal.TYPE_DUMB)) {
+                Path file = Path.of(System.getProperty("user.home"), ".layercake_history");
+                reader.setVariable(LineReader.HISTORY_FILE, file);
+            }
+        }
+
         void hold() {
+            keepHistory();
             say(greeting);
             while (true) {
                 String line;

@@ -39,8 +39,8 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--kv",
             paramLabel = "SPEC",
-            description = "A policy to compare; may be given several times (default: full and cake(budget=384)).")
-    List<String> kv = List.of("full", "cake(budget=384)");
+            description = "A policy to compare; may be given several times (default: full and cake(budget=512)).")
+    List<String> kv = List.of("full", "cake(budget=512)");
 
     @Option(
             names = "--tokens",
@@ -165,7 +165,7 @@ final class DemoCommand implements Callable<Integer> {
                 say(trial.policy().name() + " is " + trial.summary().kv().policy());
             }
         }
-        say("Now try --seed 2, --kv \"cake(budget=256)\" --kv \"snapkv(budget=256)\" --kv \"random(budget=256)\","
+        say("Now try --seed 2, --kv \"cake(budget=512)\" --kv \"snapkv(budget=512)\" --kv \"random(budget=512)\","
                 + " or a model and a text of your own: layercake run -m MODEL -f FILE -p QUESTION.");
     }
 
@@ -177,7 +177,7 @@ final class DemoCommand implements Callable<Integer> {
                 .toList();
         say(row("slices", trials, trial -> "entries per head"));
         for (int layer = 0; layer < bars.getFirst().size(); layer++) {
-            StringBuilder line = new StringBuilder(pad("  layer", 16));
+            StringBuilder line = new StringBuilder(pad("  " + Bars.layer(layer, bars.getFirst().size()), 16));
             for (List<String> column : bars) {
                 line.append(pad(column.get(layer), COLUMN));
             }

@@ -3,6 +3,8 @@ package dev.layercake.cli;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
 /** The command {@code layercake}: what the verbs share. */
 @Command(
@@ -20,13 +22,17 @@ import picocli.CommandLine.Command;
 public final class LayercakeCommand implements Runnable {
     private final Console console;
 
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it before it calls run
+    CommandSpec spec;
+
     private LayercakeCommand(Console console) {
         this.console = console;
     }
 
     @Override
     public void run() {
-        CommandLine.usage(this, console.out());
+        spec.commandLine().usage(console.out());
     }
 
     /**

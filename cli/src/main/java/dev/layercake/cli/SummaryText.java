@@ -38,8 +38,9 @@ final class SummaryText {
     static List<String> cake(KvUsage kv, boolean blocks) {
         List<String> lines = new ArrayList<>();
         lines.add("cake    entries per head and layer under " + kv.policy());
-        for (String line : Bars.cake(kv, Bars.largest(kv), CAKE_WIDTH, blocks)) {
-            lines.add("        " + line);
+        List<String> bars = Bars.cake(kv, Bars.largest(kv), CAKE_WIDTH, blocks);
+        for (int layer = 0; layer < bars.size(); layer++) {
+            lines.add("  " + Bars.layer(layer, bars.size()) + "  " + bars.get(layer));
         }
         return lines;
     }

@@ -1,0 +1,208 @@
+package dev.layercake.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The command as a person or a script meets it: arguments in, two streams and an exit code out. */
+final class CommandLineTest {
+    private static final String CRUMB =
+            Path.of(System.getProperty("layercake.root", ".."), "models", "crumb").toString();
+    private static final String FACT = "The code of Marlow is 4821. Rain fell on the harbour, and nobody came.";
+    private static final String QUESTION = "What is the code of Marlow?";
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @Test
+    void withoutArgumentsItSaysWhatItCan() {
+        assertThat(run()).isZero();
+        assertThat(out()).contains("demo", "run", "chat", "inspect", "tokenize", "policies", "bench");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"demo", "run", "chat", "inspect", "tokenize", "policies", "bench"})
+    void everyVerbHasHelp(String verb) {
+        assertThat(run(verb, "--help")).isZero();
+        assertThat(out()).contains("Usage: layercake " + verb);
+        assertThat(out().lines()).allMatch(line -> line.length() <= 100);
+    }
+
+    @Test
+    void theVersionIsPrinted() {
+        assertThat(run("--version")).isZero();
+        assertThat(out()).startsWith("layercake ");
+    }
+
+    @Test
+    void wrongUsageIsExitCodeTwoAndOneSentence() {
+        refused(2, "no-such-verb", "no-such-verb");
+        refused(2, "--no-such-option", "run", "--no-such-option");
+        refused(2, "abc", "run", "-n", "abc", "-p", "x");
+        refused(2, "did you mean cake", "run", "--kv", "cak", "-p", "x");
+        refused(2, "Temperature", "run", "--temp", "-1", "-p", "x");
+        refused(2, "exclude each other", "run", "--raw", "--chat", "-p", "x");
+        refused(2, "no model at", "run", "-m", "no/such/model", "-p", "x");
+        refused(2, "--quantize cannot be 'q9'", "run", "-m", CRUMB, "--quantize", "q9", "-p", "x");
+        refused(2, "-ctk cannot be 'q4_0'", "run", "-m", CRUMB, "-ctk", "q4_0", "-p", "x");
+        refused(2, "--kv-memory cannot be 'much'", "run", "-m", CRUMB, "--kv-memory", "much", "-p", "x");
+        refused(2, "prompt is empty", "run", "-m", CRUMB);
+        refused(2, "no shape 'huge'", "bench", "--shape", "huge");
+        refused(2, "--shape and -m exclude", "bench", "--shape", "tiny", "-m", CRUMB);
+        refused(2, "--facts", "demo", "-m", CRUMB, "--facts", "0");
+    }
+
+    @Test
+    void whatCannotBeDoneIsExitCodeOneAndOneSentence(@TempDir Path folder) throws IOException {
+        refused(1, "context is 2048", "run", "-m", CRUMB, "-n", "2040", "-p", FACT);
+        refused(1, "KV memory", "run", "-m", CRUMB, "--kv-memory", "100k", "-p", FACT);
+        Path damaged = Files.writeString(folder.resolve("damaged.gguf"), "GGUF? no.");
+        refused(1, "damaged", "run", "-m", damaged.toString(), "-p", "x");
+    }
+
+    @Test
+    void theAnswerIsAllThatGoesToStandardOutput() {
+        assertThat(run("run", "-m", CRUMB, "-t", "1", "-n", "8", "-p", FACT + " " + QUESTION)).isZero();
+        assertThat(out().strip()).isEqualTo("4821");
+        assertThat(err()).contains("memory:", "prompt", "answer", "ended by the model", "at its peak", "cake", "layer 5");
+    }
+
+    @Test
+    void aFileAndAQuestionMakeAPrompt(@TempDir Path folder) throws IOException {
+        Path file = Files.writeString(folder.resolve("story.txt"), FACT + "\n");
+        assertThat(run("run", "-m", CRUMB, "-t", "1", "-n", "8", "-f", file.toString(), "-p", QUESTION)).isZero();
+        assertThat(out().strip()).isEqualTo("4821");
+        refused(2, "cannot be read", "run", "-m", CRUMB, "-f", folder.resolve("none").toString());
+    }
+
+    @Test
+    void standardInputIsAPromptAndRawTakesItAsItIs() {
+        String prompt = "<|bos|><|user|> " + FACT + " " + QUESTION + "<|assistant|>";
+        assertThat(run(Map.of(), prompt, "run", "-m", CRUMB, "-t", "1", "-n", "8", "--raw", "--kv", "full")).isZero();
+        assertThat(out().strip()).isEqualTo("4821");
+    }
+
+    @Test
+    void theEnvironmentStandsInForOptionsAndTheCommandLineWins() {
+        Map<String, String> environment = Map.of("LAYERCAKE_MODEL", CRUMB, "LAYERCAKE_KV", "full", "LAYERCAKE_PREDICT", "2");
+        JsonNode fromEnvironment = json(environment, "run", "-t", "1", "--json", "-p", FACT + " " + QUESTION);
+        assertThat(fromEnvironment.get("policy").stringValue()).isEqualTo("full");
+        assertThat(fromEnvironment.get("tokens").size()).isEqualTo(2);
+        assertThat(fromEnvironment.get("finish_reason").stringValue()).isEqualTo("length");
+        JsonNode overruled = json(environment, "run", "-t", "1", "-n", "3", "--json", "-p", FACT + " " + QUESTION);
+        assertThat(overruled.get("tokens").size()).isEqualTo(3);
+        assertThat(run(Map.of("LAYERCAKE_PREDICT", "many"), "", "run", "-m", CRUMB, "-p", "x")).isEqualTo(2);
+    }
+
+    @Test
+    void theDemoIsHonest() {
+        JsonNode report = json(
+                Map.of(),
+                "demo", "-m", CRUMB, "-t", "2", "--tokens", "400", "--kv", "full", "--kv", "streaming(budget=40)", "--json");
+        String expected = report.get("expected").stringValue();
+        assertThat(report.get("answers").size()).isEqualTo(2);
+        for (JsonNode answer : report.get("answers")) {
+            String given = answer.get("run").get("text").stringValue().strip();
+            assertThat(answer.get("right").booleanValue()).isEqualTo(given.equals(expected));
+        }
+        assertThat(report.get("answers").get(0).get("right").booleanValue()).isTrue();
+        assertThat(run("demo", "-m", CRUMB, "-t", "2", "--tokens", "300", "--kv", "full")).isZero();
+        assertThat(out()).contains("right", "KV memory", "layer 5", "entries per head");
+    }
+
+    @Test
+    void inspectShowsTheModelAndItsMemory() {
+        assertThat(run("inspect", "-m", CRUMB)).isZero();
+        assertThat(out()).contains("llama", "2,828,736", "2,304 bytes", "model.layers.*.mlp.up_proj.weight", "128K", "cake 1,024");
+        JsonNode report = json(Map.of(), "inspect", "-m", CRUMB, "--json", "--kv", "full");
+        assertThat(report.get("layers").intValue()).isEqualTo(6);
+        assertThat(report.get("kv_memory").size()).isEqualTo(6);
+        assertThat(report.get("kv_memory").get(0).get("kept_bytes").longValue()).isEqualTo(4096 * 2304L);
+        assertThat(report.get("tensors").size()).isEqualTo(57);
+    }
+
+    @Test
+    void tokenizeShowsPieces() {
+        assertThat(run("tokenize", "-m", CRUMB, "-p", " is 42<|end|>")).isZero();
+        assertThat(out().lines().map(String::strip)).contains("0  <|end|>").hasSize(5);
+        assertThat(run("tokenize", "-m", CRUMB, "--ids", "-p", "<|bos|>")).isZero();
+        assertThat(out()).endsWith("3\n");
+    }
+
+    @Test
+    void policiesAreListed() {
+        assertThat(run("policies")).isZero();
+        assertThat(out()).contains("cake", "snapkv", "streaming", "budget=1024");
+        assertThat(json(Map.of(), "policies", "--json").size()).isGreaterThanOrEqualTo(5);
+    }
+
+    @Test
+    void benchMeasuresEveryCombination() {
+        JsonNode report = json(
+                Map.of(),
+                "bench", "--shape", "tiny", "-t", "1", "-p", "16", "-n", "2", "-d", "0,100", "-r", "1", "--kv", "full",
+                "--kv", "cake(budget=40)", "--json");
+        assertThat(report.get("rows").size()).isEqualTo(8);
+        assertThat(report.get("read_bytes_per_second").doubleValue()).isPositive();
+        assertThat(report.get("rows").get(2).get("test").stringValue()).isEqualTo("pp16 @ d100");
+        for (JsonNode row : report.get("rows")) {
+            assertThat(row.get("tokens_per_second").doubleValue()).isPositive();
+        }
+    }
+
+    @Test
+    void sizesAreReadAsPeopleWriteThem() {
+        assertThat(ModelOptions.size("1048576")).isEqualTo(1 << 20);
+        assertThat(ModelOptions.size("512m")).isEqualTo(512L << 20);
+        assertThat(ModelOptions.size("1.5 GiB")).isEqualTo(3L << 29);
+        assertThat(ModelOptions.size("4GB")).isEqualTo(4L << 30);
+        assertThat(ModelOptions.size("17b")).isEqualTo(17);
+    }
+
+    private void refused(int exitCode, String words, String... arguments) {
+        err.reset();
+        assertThat(run(arguments)).as(String.join(" ", arguments)).isEqualTo(exitCode);
+        assertThat(err()).contains(words).doesNotContain("\tat ").doesNotContain("Exception");
+        assertThat(err().lines().filter(line -> line.startsWith("layercake: "))).hasSize(1);
+    }
+
+    private JsonNode json(Map<String, String> environment, String... arguments) {
+        out.reset();
+        assertThat(run(environment, "", arguments)).as(err()).isZero();
+        return JsonMapper.shared().readTree(out());
+    }
+
+    private int run(String... arguments) {
+        return run(Map.of(), "", arguments);
+    }
+
+    private int run(Map<String, String> environment, String input, String... arguments) {
+        Console console = new Console(
+                new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8),
+                0);
+        return LayercakeCommand.execute(console, environment, arguments);
+    }
+
+    private String out() {
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    private String err() {
+        return err.toString(StandardCharsets.UTF_8);
+    }
+}
