@@ -91,16 +91,16 @@ final class RandomWeights {
         MemorySegment data = matrix.data();
         for (long offset = 0; offset < matrix.bytes(); offset += Float.BYTES) {
             int bits = data.get(ValueLayout.JAVA_INT_UNALIGNED, offset);
-            data.set(ValueLayout.JAVA_INT_UNALIGNED, offset, bits & 0x807F_FFFF | exponent + 127 << 23);
+            data.set(ValueLayout.JAVA_INT_UNALIGNED, offset, (bits & 0x807F_FFFF) | ((exponent + 127) << 23));
         }
     }
 
     private static void setExponents16(Tensor matrix, int mantissaBits, int biasedExponent) {
         MemorySegment data = matrix.data();
-        int kept = 0x8000 | (1 << mantissaBits) - 1;
+        int kept = 0x8000 | ((1 << mantissaBits) - 1);
         for (long offset = 0; offset < matrix.bytes(); offset += Short.BYTES) {
             int bits = data.get(ValueLayout.JAVA_SHORT_UNALIGNED, offset);
-            data.set(ValueLayout.JAVA_SHORT_UNALIGNED, offset, (short) (bits & kept | biasedExponent << mantissaBits));
+            data.set(ValueLayout.JAVA_SHORT_UNALIGNED, offset, (short) ((bits & kept) | (biasedExponent << mantissaBits)));
         }
     }
 
