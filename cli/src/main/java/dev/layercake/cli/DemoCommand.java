@@ -221,7 +221,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private void wrap(String text) {
         StringBuilder line = new StringBuilder(" ");
-        for (String word : text.split(" ")) {
+        for (String word : text.split(" ", -1)) {
             if (line.length() + word.length() > 96) {
                 say(line.toString());
                 line.setLength(0);
