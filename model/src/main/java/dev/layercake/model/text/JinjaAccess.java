@@ -108,9 +108,10 @@ final class JinjaAccess {
             case Map<?, ?> map -> dictMethod(JinjaOperations.objects(map), name);
             case String text -> method(text, name, false);
             case Markup markup -> method(markup.text(), name, true);
-            case List<?> list -> UNSAFE_LIST_METHODS.contains(name)
-                    ? unsafe(target, name)
-                    : sequenceMethod(JinjaOperations.objects(list), name, true);
+            case List<?> list ->
+                UNSAFE_LIST_METHODS.contains(name)
+                        ? unsafe(target, name)
+                        : sequenceMethod(JinjaOperations.objects(list), name, true);
             case Tuple tuple -> {
                 int field = tuple.names().indexOf(name);
                 yield field >= 0 ? tuple.items().get(field) : sequenceMethod(tuple.items(), name, false);
@@ -119,19 +120,20 @@ final class JinjaAccess {
             case JinjaValue.Loop loop -> loop.state().attribute(name);
             case JinjaValue.Cycler cycler -> cyclerAttribute(cycler, name);
             case Function function -> name.equals("name") ? function.name() : null;
-            case JinjaValue.Range range -> switch (name) {
-                case "start" -> range.start();
-                case "stop" -> range.stop();
-                case "step" -> range.step();
-                default -> null;
-            };
+            case JinjaValue.Range range ->
+                switch (name) {
+                    case "start" -> range.start();
+                    case "stop" -> range.stop();
+                    case "step" -> range.step();
+                    default -> null;
+                };
             default -> null;
         };
     }
 
     private static Undefined unsafe(Object target, String name) {
-        return new Undefined("access to attribute '" + name + "' of '" + JinjaOperations.typeName(target)
-                + "' object is unsafe");
+        return new Undefined(
+                "access to attribute '" + name + "' of '" + JinjaOperations.typeName(target) + "' object is unsafe");
     }
 
     private @Nullable Object method(String text, String name, boolean markup) {
@@ -149,18 +151,20 @@ final class JinjaAccess {
             return unsafe(map, name);
         }
         return switch (name) {
-            case "get" -> new Function(name, arguments -> {
-                JinjaArguments.Bound bound = arguments.bind("get()", 1, "key", "default");
-                Object value = operations.find(map, bound.required(0));
-                return value == null ? bound.get(1, JinjaValue.NONE) : value;
-            });
+            case "get" ->
+                new Function(name, arguments -> {
+                    JinjaArguments.Bound bound = arguments.bind("get()", 1, "key", "default");
+                    Object value = operations.find(map, bound.required(0));
+                    return value == null ? bound.get(1, JinjaValue.NONE) : value;
+                });
             case "items" -> new Function(name, arguments -> new View("dict_items", pairs(map)));
             case "keys" -> new Function(name, arguments -> new View("dict_keys", copy(map.keySet())));
             case "values" -> new Function(name, arguments -> new View("dict_values", copy(map.values())));
-            case "copy" -> new Function(name, arguments -> {
-                budget.charge(map.size());
-                return new LinkedHashMap<>(map);
-            });
+            case "copy" ->
+                new Function(name, arguments -> {
+                    budget.charge(map.size());
+                    return new LinkedHashMap<>(map);
+                });
             default -> null;
         };
     }
@@ -180,19 +184,23 @@ final class JinjaAccess {
 
     private @Nullable Object sequenceMethod(List<Object> items, String name, boolean list) {
         return switch (name) {
-            case "index" -> new Function(name, arguments -> {
-                Object wanted = arguments.bind("index()", 1, "value").required(0);
-                for (int i = 0; i < items.size(); i++) {
-                    if (operations.equal(items.get(i), wanted)) {
-                        return (long) i;
+            case "index" ->
+                new Function(name, arguments -> {
+                    Object wanted = arguments.bind("index()", 1, "value").required(0);
+                    for (int i = 0; i < items.size(); i++) {
+                        if (operations.equal(items.get(i), wanted)) {
+                            return (long) i;
+                        }
                     }
-                }
-                throw JinjaException.of(operations.repr(wanted) + " is not in list");
-            });
-            case "count" -> new Function(name, arguments -> {
-                Object wanted = arguments.bind("count()", 1, "value").required(0);
-                return items.stream().filter(item -> operations.equal(item, wanted)).count();
-            });
+                    throw JinjaException.of(operations.repr(wanted) + " is not in list");
+                });
+            case "count" ->
+                new Function(name, arguments -> {
+                    Object wanted = arguments.bind("count()", 1, "value").required(0);
+                    return items.stream()
+                            .filter(item -> operations.equal(item, wanted))
+                            .count();
+                });
             case "copy" -> list ? new Function(name, arguments -> operations.list(items)) : null;
             default -> null;
         };
@@ -202,10 +210,11 @@ final class JinjaAccess {
         return switch (name) {
             case "current" -> cycler.current();
             case "next" -> new Function(name, arguments -> cycler.next());
-            case "reset" -> new Function(name, arguments -> {
-                cycler.reset();
-                return JinjaValue.NONE;
-            });
+            case "reset" ->
+                new Function(name, arguments -> {
+                    cycler.reset();
+                    return JinjaValue.NONE;
+                });
             default -> null;
         };
     }

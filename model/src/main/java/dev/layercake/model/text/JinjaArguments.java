@@ -62,7 +62,8 @@ record JinjaArguments(List<Object> positional, Map<String, Object> named) {
             this.values = values;
         }
 
-        @Nullable Object get(int index) {
+        @Nullable
+        Object get(int index) {
             return values[index];
         }
 

@@ -126,8 +126,8 @@ final class JinjaArithmetic {
             throw JinjaException.of(
                     "can only concatenate str (not \"" + JinjaOperations.typeName(right) + "\") to str");
         }
-        throw JinjaException.of("unsupported operand type(s) for " + operator + ": '"
-                + JinjaOperations.typeName(left) + "' and '" + JinjaOperations.typeName(right) + "'");
+        throw JinjaException.of("unsupported operand type(s) for " + operator + ": '" + JinjaOperations.typeName(left)
+                + "' and '" + JinjaOperations.typeName(right) + "'");
     }
 
     private @Nullable Object concatenated(Object left, Object right) {

@@ -15,8 +15,7 @@ sealed interface JinjaExpression {
 
     record TupleLiteral(int line, List<JinjaExpression> items) implements JinjaExpression {}
 
-    record DictLiteral(int line, List<JinjaExpression> keys, List<JinjaExpression> values)
-            implements JinjaExpression {}
+    record DictLiteral(int line, List<JinjaExpression> keys, List<JinjaExpression> values) implements JinjaExpression {}
 
     /** {@code target.name}. */
     record Attribute(int line, JinjaExpression target, String name) implements JinjaExpression {}
@@ -59,8 +58,10 @@ sealed interface JinjaExpression {
     record Concatenation(int line, List<JinjaExpression> parts) implements JinjaExpression {}
 
     record Conditional(
-            int line, JinjaExpression condition, JinjaExpression then, @Nullable JinjaExpression otherwise)
-            implements JinjaExpression {}
+            int line,
+            JinjaExpression condition,
+            JinjaExpression then,
+            @Nullable JinjaExpression otherwise) implements JinjaExpression {}
 
     /** The arguments of a call, a filter or a test. */
     record Arguments(

@@ -239,13 +239,12 @@ final class JinjaExpressionParser {
 
     private static Object integer(JinjaToken token) {
         String digits = token.text().replace("_", "");
-        int radix =
-                switch (digits.length() > 1 ? Character.toLowerCase(digits.charAt(1)) : '0') {
-                    case 'x' -> 16;
-                    case 'o' -> 8;
-                    case 'b' -> 2;
-                    default -> 10;
-                };
+        int radix = switch (digits.length() > 1 ? Character.toLowerCase(digits.charAt(1)) : '0') {
+            case 'x' -> 16;
+            case 'o' -> 8;
+            case 'b' -> 2;
+            default -> 10;
+        };
         try {
             if (digits.length() > MAX_DIGITS) {
                 throw JinjaException.of("an integer has more than " + MAX_DIGITS + " digits", token.line());
@@ -384,8 +383,7 @@ final class JinjaExpressionParser {
         if (!JinjaFilters.exists(name)) {
             unknown.add(JinjaFilters.unknown(name).at(line));
         }
-        return new JinjaExpression.Filter(
-                line, target, name, cursor.atOperator("(") ? arguments() : Arguments.NONE);
+        return new JinjaExpression.Filter(line, target, name, cursor.atOperator("(") ? arguments() : Arguments.NONE);
     }
 
     private String dottedName() {

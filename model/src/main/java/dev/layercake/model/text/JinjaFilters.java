@@ -55,7 +55,9 @@ final class JinjaFilters {
     }
 
     private static Object attribute(JinjaEvaluator evaluator, Object value, JinjaArguments arguments) {
-        return evaluator.access().ownAttribute(value, arguments.bind("attr", 1, "name").text(0));
+        return evaluator
+                .access()
+                .ownAttribute(value, arguments.bind("attr", 1, "name").text(0));
     }
 
     private static Object length(JinjaEvaluator evaluator, Object value, JinjaArguments arguments) {

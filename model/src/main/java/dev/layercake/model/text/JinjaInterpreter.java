@@ -55,16 +55,16 @@ final class JinjaInterpreter {
     private Flow run(JinjaStatement statement, JinjaScope scope, JinjaOutput output) {
         switch (statement) {
             case JinjaStatement.Text text -> output.append(text.text());
-            case JinjaStatement.Output shown -> output.append(
-                    operations.text(evaluator.evaluate(shown.expression(), scope)));
+            case JinjaStatement.Output shown ->
+                output.append(operations.text(evaluator.evaluate(shown.expression(), scope)));
             case JinjaStatement.If conditional -> {
                 return conditional(conditional, scope, output);
             }
             case JinjaStatement.For loop -> {
                 return loop(loop, evaluator.evaluate(loop.iterable(), scope), 0, scope, output);
             }
-            case JinjaStatement.Assignment assignment -> assign(
-                    assignment.target(), evaluator.evaluate(assignment.value(), scope), scope);
+            case JinjaStatement.Assignment assignment ->
+                assign(assignment.target(), evaluator.evaluate(assignment.value(), scope), scope);
             case JinjaStatement.BlockAssignment block -> {
                 JinjaOutput text = new JinjaOutput(budget);
                 Flow flow = run(block.body(), new JinjaScope(scope), text);
@@ -73,10 +73,11 @@ final class JinjaInterpreter {
                 }
                 assign(block.target(), filtered(text, block.filters(), scope), scope);
             }
-            case JinjaStatement.Macro macro -> scope.set(
-                    macro.signature().name(), function(macro.signature(), macro.body(), scope));
-            case JinjaStatement.CallBlock block -> output.append(operations.text(evaluator.call(
-                    block.call(), Map.of("caller", function(block.signature(), block.body(), scope)), scope)));
+            case JinjaStatement.Macro macro ->
+                scope.set(macro.signature().name(), function(macro.signature(), macro.body(), scope));
+            case JinjaStatement.CallBlock block ->
+                output.append(operations.text(evaluator.call(
+                        block.call(), Map.of("caller", function(block.signature(), block.body(), scope)), scope)));
             case JinjaStatement.FilterBlock block -> {
                 JinjaOutput text = new JinjaOutput(budget);
                 Flow flow = run(block.body(), new JinjaScope(scope), text);
@@ -88,7 +89,10 @@ final class JinjaInterpreter {
             case JinjaStatement.With with -> {
                 JinjaScope inner = new JinjaScope(scope);
                 for (int i = 0; i < with.targets().size(); i++) {
-                    assign(with.targets().get(i), evaluator.evaluate(with.values().get(i), scope), inner);
+                    assign(
+                            with.targets().get(i),
+                            evaluator.evaluate(with.values().get(i), scope),
+                            inner);
                 }
                 return run(with.body(), inner, output);
             }
@@ -197,8 +201,7 @@ final class JinjaInterpreter {
         Object caller = named.remove("caller");
         if (caller != null || signature.takesCaller()) {
             if (caller != null && !signature.takesCaller()) {
-                throw JinjaException.of(
-                        "macro '" + signature.name() + "' takes no keyword argument 'caller'");
+                throw JinjaException.of("macro '" + signature.name() + "' takes no keyword argument 'caller'");
             }
             scope.set("caller", caller == null ? new Undefined("No caller defined") : caller);
         }
@@ -219,8 +222,8 @@ final class JinjaInterpreter {
         if (signature.takesMorePositional()) {
             scope.set("varargs", JinjaValue.Tuple.of(more));
         } else if (!more.isEmpty()) {
-            throw JinjaException.of("macro '" + signature.name() + "' takes not more than " + parameters.size()
-                    + " argument(s)");
+            throw JinjaException.of(
+                    "macro '" + signature.name() + "' takes not more than " + parameters.size() + " argument(s)");
         }
         if (signature.takesMoreNamed()) {
             scope.set("kwargs", new LinkedHashMap<Object, Object>(named));

@@ -19,11 +19,7 @@ final class JinjaJson {
      * @param indent what one level is indented by; null writes everything on one line
      */
     record Style(
-            boolean asciiOnly,
-            boolean sortKeys,
-            @Nullable String indent,
-            String itemSeparator,
-            String keySeparator) {}
+            boolean asciiOnly, boolean sortKeys, @Nullable String indent, String itemSeparator, String keySeparator) {}
 
     private final JinjaBudget budget;
     private final Style style;
@@ -69,8 +65,9 @@ final class JinjaJson {
             case BigInteger number -> number.toString();
             case Double number -> real(number);
             case JinjaValue.None none -> "null";
-            default -> throw JinjaException.of(
-                    "Object of type " + JinjaOperations.typeName(value) + " is not JSON serializable");
+            default ->
+                throw JinjaException.of(
+                        "Object of type " + JinjaOperations.typeName(value) + " is not JSON serializable");
         };
     }
 
@@ -98,8 +95,8 @@ final class JinjaJson {
             Object key = entry.getKey();
             String name = JinjaOperations.textOrNull(key);
             if (name == null && (key instanceof JinjaValue && key != JinjaValue.NONE)) {
-                throw JinjaException.of("keys must be str, int, float, bool or None, not "
-                        + JinjaOperations.typeName(key));
+                throw JinjaException.of(
+                        "keys must be str, int, float, bool or None, not " + JinjaOperations.typeName(key));
             }
             string(name == null ? scalar(key) : name);
             output.append(style.keySeparator());

@@ -13,8 +13,8 @@ import java.util.List;
  */
 final class JinjaLexer {
     private static final List<String> OPERATORS = List.of(
-            "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=",
-            ".", ":", "|", ",", ";");
+            "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<",
+            "=", ".", ":", "|", ",", ";");
 
     private final String source;
     private final List<JinjaToken> tokens = new ArrayList<>();
@@ -278,7 +278,10 @@ final class JinjaLexer {
                 text.append("\\'\"\u0007\b\f\n\r\t\u000b".charAt(simple));
             } else if (escape >= '0' && escape <= '7') {
                 int end = i + 1;
-                while (end < content.length() && end < i + 3 && content.charAt(end) >= '0' && content.charAt(end) <= '7') {
+                while (end < content.length()
+                        && end < i + 3
+                        && content.charAt(end) >= '0'
+                        && content.charAt(end) <= '7') {
                     end++;
                 }
                 text.append((char) Integer.parseInt(content.substring(i, end), 8));

@@ -23,8 +23,7 @@ final class JinjaLoop {
      * @param depth how many loops of a recursive for block are around this one
      * @param recursion what calling the loop does; null if the block is not recursive
      */
-    JinjaLoop(
-            JinjaOperations operations, Iterator<Object> source, int depth, JinjaValue.@Nullable Body recursion) {
+    JinjaLoop(JinjaOperations operations, Iterator<Object> source, int depth, JinjaValue.@Nullable Body recursion) {
         this.operations = operations;
         this.source = source;
         this.depth = depth;
@@ -63,7 +62,8 @@ final class JinjaLoop {
         return ahead.element();
     }
 
-    @Nullable Object attribute(String name) {
+    @Nullable
+    Object attribute(String name) {
         return switch (name) {
             case "index" -> taken;
             case "index0" -> taken - 1;

@@ -99,8 +99,8 @@ final class JinjaNumberFilters {
         if (unsigned.equals("nan")) {
             return Double.NaN;
         }
-        boolean wellFormed = unsigned.length() <= MAX_DIGITS
-                && unsigned.matches("([0-9]++\\.?[0-9]*+|\\.[0-9]++)(e[+-]?[0-9]++)?");
+        boolean wellFormed =
+                unsigned.length() <= MAX_DIGITS && unsigned.matches("([0-9]++\\.?[0-9]*+|\\.[0-9]++)(e[+-]?[0-9]++)?");
         return wellFormed ? Double.valueOf(digits) : null;
     }
 
@@ -111,9 +111,8 @@ final class JinjaNumberFilters {
         }
         Object number = JinjaArithmetic.numberOrNull(value);
         String text = JinjaOperations.textOrNull(value);
-        Double real = number != null
-                ? Double.valueOf(JinjaArithmetic.real(number))
-                : text == null ? null : realOrNull(text);
+        Double real =
+                number != null ? Double.valueOf(JinjaArithmetic.real(number)) : text == null ? null : realOrNull(text);
         return real == null ? bound.get(0, 0.0) : real;
     }
 
@@ -150,8 +149,9 @@ final class JinjaNumberFilters {
         if (precision >= 0) {
             return JinjaArithmetic.shrink(value);
         }
-        return JinjaArithmetic.shrink(
-                new BigDecimal(value).setScale(precision, RoundingMode.HALF_EVEN).toBigInteger());
+        return JinjaArithmetic.shrink(new BigDecimal(value)
+                .setScale(precision, RoundingMode.HALF_EVEN)
+                .toBigInteger());
     }
 
     private static Object fileSize(JinjaEvaluator evaluator, Object value, JinjaArguments arguments) {

@@ -245,12 +245,26 @@ final class JinjaOperations {
         budget.step();
         return switch (value) {
             case Markup markup -> markup.text();
-            case Tuple tuple -> new Tuple(tuple.items().stream().map(this::key).toList(), List.of());
+case Tuple tuple -> tupleKey(tuple);
             case List<?> list -> throw JinjaException.of("unhashable type: 'list'");
             case Map<?, ?> map -> throw JinjaException.of("unhashable type: 'dict'");
-            case Double number when number == Math.rint(number) && Math.abs(number) < 1L << 53 -> number.longValue();
+            case Double number when isSmallInteger(number) -> number.longValue();
             default -> value;
         };
+    }
+
+    private Tuple tupleKey(Tuple tuple) {
+        // Shared parts are copied for every place they stand in, which costs more than a step.
+        budget.charge(10L + tuple.items().size());
+        List<Object> keys = new ArrayList<>(tuple.items().size());
+        for (Object item : tuple.items()) {
+            keys.add(key(item));
+        }
+        return Tuple.of(keys);
+    }
+
+    private static boolean isSmallInteger(double number) {
+        return number == Math.rint(number) && Math.abs(number) < 1L << 53;
     }
 
     /** The elements of an iterable, each charged as it is taken. */

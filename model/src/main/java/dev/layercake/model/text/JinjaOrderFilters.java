@@ -84,8 +84,7 @@ final class JinjaOrderFilters {
         UnaryOperator<Object> part =
                 pair -> pair instanceof Tuple tuple ? tuple.items().get(position) : pair;
         UnaryOperator<Object> key = bound.truth(0) ? part : pair -> folded(part.apply(pair));
-        return sorted(
-                evaluator.access().pairs(JinjaOperations.objects(map)), order(evaluator, key), bound.truth(2));
+        return sorted(evaluator.access().pairs(JinjaOperations.objects(map)), order(evaluator, key), bound.truth(2));
     }
 
     private static Object unique(JinjaEvaluator evaluator, Object value, JinjaArguments arguments) {
@@ -101,8 +100,7 @@ final class JinjaOrderFilters {
         return new Generator(evaluator.operations().iterate(kept));
     }
 
-    private static Object extreme(
-            JinjaEvaluator evaluator, Object value, JinjaArguments arguments, boolean greatest) {
+    private static Object extreme(JinjaEvaluator evaluator, Object value, JinjaArguments arguments, boolean greatest) {
         Bound bound = arguments.bind(greatest ? "max" : "min", 0, "case_sensitive", "attribute");
         Comparator<Object> order = order(evaluator, key(evaluator, bound.get(1), bound.truth(0)));
         Object best = null;
@@ -122,8 +120,7 @@ final class JinjaOrderFilters {
         List<Object> groups = new ArrayList<>();
         List<Object> group = new ArrayList<>();
         for (Object item : sorted(evaluator.operations().list(value), order(evaluator, key), false)) {
-            if (!group.isEmpty()
-                    && !evaluator.operations().equal(key.apply(group.getFirst()), key.apply(item))) {
+            if (!group.isEmpty() && !evaluator.operations().equal(key.apply(group.getFirst()), key.apply(item))) {
                 groups.add(group(getter, group));
                 group = new ArrayList<>();
             }

@@ -78,8 +78,8 @@ final class JinjaParser {
             case "set" -> assignment(line);
             case "macro" -> macro(line);
             case "call" -> call(line);
-            case "filter" -> new JinjaStatement.FilterBlock(
-                    line, expressions.filterChain(false), blockBody(line, "filter"));
+            case "filter" ->
+                new JinjaStatement.FilterBlock(line, expressions.filterChain(false), blockBody(line, "filter"));
             case "with" -> with(line);
             case "generation" -> new JinjaStatement.Scoped(line, functionBody(line, "generation"));
             case "autoescape" -> autoescape(line);
@@ -93,9 +93,7 @@ final class JinjaParser {
                     throw JinjaException.of("'" + token.text() + "' outside of a for block", line);
                 }
                 endTag();
-                yield token.text().equals("break")
-                        ? new JinjaStatement.Break(line)
-                        : new JinjaStatement.Continue(line);
+                yield token.text().equals("break") ? new JinjaStatement.Break(line) : new JinjaStatement.Continue(line);
             }
             default -> {
                 if (token.text().startsWith("end") || token.text().startsWith("el")) {
@@ -196,7 +194,9 @@ final class JinjaParser {
     }
 
     private boolean atTargetEnd() {
-        return cursor.atOperator("=") || cursor.atOperator(")") || cursor.current().is(Kind.TAG_END);
+        return cursor.atOperator("=")
+                || cursor.atOperator(")")
+                || cursor.current().is(Kind.TAG_END);
     }
 
     private Target singleTarget(boolean attributes) {
@@ -225,8 +225,7 @@ final class JinjaParser {
 
     private JinjaStatement call(int line) {
         expressions.enterMacro();
-        Parameters parameters =
-                cursor.atOperator("(") ? parameters() : new Parameters(List.of(), List.of());
+        Parameters parameters = cursor.atOperator("(") ? parameters() : new Parameters(List.of(), List.of());
         JinjaExpression called = expressions.expression();
         if (!(called instanceof JinjaExpression.Call call)) {
             throw JinjaException.of("a call block needs a call", line);

@@ -29,9 +29,8 @@ final class JinjaRepr {
         }
         switch (value) {
             case String text -> output.append(JinjaText.repr(text));
-            case JinjaValue.Markup markup -> output.append("Markup(")
-                    .append(JinjaText.repr(markup.text()))
-                    .append(')');
+            case JinjaValue.Markup markup ->
+                output.append("Markup(").append(JinjaText.repr(markup.text())).append(')');
             case Boolean flag -> output.append(flag ? "True" : "False");
             case Double number -> output.append(JinjaText.repr(number));
             case Number number -> output.append(number);
@@ -53,15 +52,16 @@ final class JinjaRepr {
                 output.append("range(").append(range.start()).append(", ").append(range.stop());
                 output.append(range.step() == 1 ? ")" : ", " + range.step() + ")");
             }
-            case JinjaValue.Loop loop -> output.append("<LoopContext ")
-                    .append(loop.state().index())
-                    .append('/')
-                    .append(loop.state().length())
-                    .append('>');
-            case JinjaValue.Function function -> output.append("<function ")
-                    .append(function.name())
-                    .append('>');
-            default -> output.append("<").append(JinjaOperations.typeName(value)).append(" object>");
+            case JinjaValue.Loop loop ->
+                output.append("<LoopContext ")
+                        .append(loop.state().index())
+                        .append('/')
+                        .append(loop.state().length())
+                        .append('>');
+            case JinjaValue.Function function ->
+                output.append("<function ").append(function.name()).append('>');
+            default ->
+                output.append("<").append(JinjaOperations.typeName(value)).append(" object>");
         }
         if (output.length() > JinjaBudget.MAX_TEXT) {
             budget.chargeText(output.length());

@@ -13,7 +13,8 @@ final class JinjaScope {
         this.outer = outer;
     }
 
-    @Nullable Object find(String name) {
+    @Nullable
+    Object find(String name) {
         for (JinjaScope scope = this; scope != null; scope = scope.outer) {
             Object value = scope.variables.get(name);
             if (value != null) {

@@ -19,7 +19,8 @@ final class JinjaSequenceFilters {
     private JinjaSequenceFilters() {}
 
     static void addTo(Map<String, Filter> filters) {
-        filters.put("list", (evaluator, value, arguments) -> evaluator.operations().list(value));
+        filters.put(
+                "list", (evaluator, value, arguments) -> evaluator.operations().list(value));
         filters.put("join", JinjaSequenceFilters::join);
         filters.put("map", JinjaSequenceFilters::map);
         filters.put("select", (evaluator, value, arguments) -> select(evaluator, value, arguments, false, true));
@@ -47,7 +48,8 @@ final class JinjaSequenceFilters {
             parts.add(path);
         } else {
             for (String part : text.split("\\.", -1)) {
-                boolean index = !part.isEmpty() && part.length() < 10 && part.chars().allMatch(c -> c >= '0' && c <= '9');
+                boolean index =
+                        !part.isEmpty() && part.length() < 10 && part.chars().allMatch(c -> c >= '0' && c <= '9');
                 parts.add(index ? (Object) Long.valueOf(part) : part);
             }
         }
@@ -114,9 +116,7 @@ final class JinjaSequenceFilters {
 
     /** The elements; nothing false, such as None, has any here. */
     private static Iterator<Object> orNothing(JinjaEvaluator evaluator, Object value) {
-        return JinjaOperations.truth(value)
-                ? evaluator.operations().iterate(value)
-                : Collections.emptyIterator();
+        return JinjaOperations.truth(value) ? evaluator.operations().iterate(value) : Collections.emptyIterator();
     }
 
     private static Object select(

@@ -35,7 +35,8 @@ final class JinjaTemplate {
             throw e.toLayercakeException();
         } catch (StackOverflowError e) {
             // The depth limit is meant to come first, but how deep a stack reaches is up to the caller's thread.
-            throw JinjaException.of("the template nests or calls itself too deeply").toLayercakeException();
+            throw JinjaException.of("the template nests or calls itself too deeply")
+                    .toLayercakeException();
         }
     }
 }

@@ -42,8 +42,8 @@ final class JinjaTests {
     }
 
     private static void comparison(Map<String, Test> tests, String operator, String... names) {
-        Test test = (evaluator, value, arguments) ->
-                evaluator.holds(operator, value, arguments.bind(names[0], 1, "other").required(0));
+        Test test = (evaluator, value, arguments) -> evaluator.holds(
+                operator, value, arguments.bind(names[0], 1, "other").required(0));
         for (String name : names) {
             tests.put(name, test);
         }
@@ -73,23 +73,30 @@ final class JinjaTests {
         tests.put("escaped", simple("escaped", JinjaValue.Markup.class::isInstance));
         tests.put("filter", simple("filter", value -> value instanceof String name && JinjaFilters.exists(name)));
         tests.put("test", simple("test", value -> value instanceof String name && exists(name)));
-        tests.put("iterable", (evaluator, value, arguments) -> evaluator.operations().iterable(value));
+        tests.put(
+                "iterable",
+                (evaluator, value, arguments) -> evaluator.operations().iterable(value));
         tests.put("sequence", (evaluator, value, arguments) -> sequence(evaluator, value));
         tests.put("lower", cased("islower"));
         tests.put("upper", cased("isupper"));
         tests.put("odd", (evaluator, value, arguments) -> remainder(evaluator, value, 2L, 1L));
         tests.put("even", (evaluator, value, arguments) -> remainder(evaluator, value, 2L, 0L));
-        tests.put("divisibleby", (evaluator, value, arguments) ->
-                remainder(evaluator, value, arguments.bind("divisibleby", 1, "num").required(0), 0L));
-        tests.put("sameas", (evaluator, value, arguments) ->
-                same(value, arguments.bind("sameas", 1, "other").required(0)));
+        tests.put(
+                "divisibleby",
+                (evaluator, value, arguments) -> remainder(
+                        evaluator,
+                        value,
+                        arguments.bind("divisibleby", 1, "num").required(0),
+                        0L));
+        tests.put(
+                "sameas",
+                (evaluator, value, arguments) ->
+                        same(value, arguments.bind("sameas", 1, "other").required(0)));
         return Map.copyOf(tests);
     }
 
     private static boolean callable(Object value) {
-        return value instanceof JinjaValue.Function
-                || value instanceof JinjaValue.Loop
-                || value instanceof Undefined;
+        return value instanceof JinjaValue.Function || value instanceof JinjaValue.Loop || value instanceof Undefined;
     }
 
     private static boolean sequence(JinjaEvaluator evaluator, Object value) {

@@ -21,17 +21,27 @@ final class JinjaTextFilters {
         filters.put("lower", mapping("lower", JinjaText::lower));
         filters.put("capitalize", mapping("capitalize", JinjaText::capitalize));
         filters.put("string", mapping("string", text -> text));
-        filters.put("title", (evaluator, value, arguments) -> title(evaluator.operations().text(value)));
+        filters.put(
+                "title",
+                (evaluator, value, arguments) -> title(evaluator.operations().text(value)));
         filters.put("trim", JinjaTextFilters::trim);
         filters.put("replace", JinjaTextFilters::replace);
         filters.put("indent", JinjaTextFilters::indent);
         filters.put("truncate", JinjaTextFilters::truncate);
         filters.put("center", JinjaTextFilters::center);
         filters.put("format", JinjaTextFilters::format);
-        filters.put("wordcount", (evaluator, value, arguments) -> words(evaluator.operations().text(value)));
+        filters.put(
+                "wordcount",
+                (evaluator, value, arguments) -> words(evaluator.operations().text(value)));
         filters.put("urlencode", JinjaTextFilters::urlEncode);
-        filters.put("striptags", (evaluator, value, arguments) -> stripTags(evaluator.operations().text(value)));
-        filters.put("safe", (evaluator, value, arguments) -> new Markup(evaluator.operations().text(value)));
+        filters.put(
+                "striptags",
+                (evaluator, value, arguments) ->
+                        stripTags(evaluator.operations().text(value)));
+        filters.put(
+                "safe",
+                (evaluator, value, arguments) ->
+                        new Markup(evaluator.operations().text(value)));
         Filter escape = (evaluator, value, arguments) -> value instanceof Markup ? value : escaped(evaluator, value);
         filters.put("escape", escape);
         filters.put("e", escape);
@@ -54,7 +64,8 @@ final class JinjaTextFilters {
 
     private static Object trim(JinjaEvaluator evaluator, Object value, JinjaArguments arguments) {
         String characters = arguments.bind("trim", 0, "chars").text(0, "");
-        String text = evaluator.operations().budget().text(evaluator.operations().text(value));
+        String text =
+                evaluator.operations().budget().text(evaluator.operations().text(value));
         String trimmed = characters.isEmpty() ? JinjaText.strip(text) : JinjaText.strip(text, characters, true, true);
         return value instanceof Markup ? new Markup(trimmed) : trimmed;
     }
@@ -105,7 +116,9 @@ final class JinjaTextFilters {
         for (int i = 0; i < lines.size(); i++) {
             String line = lines.get(i);
             boolean wanted = i == 0 ? bound.truth(1) : bound.truth(2) || !line.isEmpty();
-            indented.append(i == 0 ? "" : "\n").append(wanted ? indentation : "").append(line);
+            indented.append(i == 0 ? "" : "\n")
+                    .append(wanted ? indentation : "")
+                    .append(line);
         }
         String result = indented.toString();
         return value instanceof Markup ? new Markup(result) : result;

@@ -14,12 +14,53 @@ import org.jspecify.annotations.Nullable;
 /** The methods of str. */
 final class JinjaTextMethods {
     private static final Set<String> NAMES = Set.of(
-            "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format",
-            "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower",
-            "isnumeric", "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip",
-            "maketrans", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust",
-            "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title",
-            "translate", "upper", "zfill");
+            "capitalize",
+            "casefold",
+            "center",
+            "count",
+            "encode",
+            "endswith",
+            "expandtabs",
+            "find",
+            "format",
+            "format_map",
+            "index",
+            "isalnum",
+            "isalpha",
+            "isascii",
+            "isdecimal",
+            "isdigit",
+            "isidentifier",
+            "islower",
+            "isnumeric",
+            "isprintable",
+            "isspace",
+            "istitle",
+            "isupper",
+            "join",
+            "ljust",
+            "lower",
+            "lstrip",
+            "maketrans",
+            "partition",
+            "removeprefix",
+            "removesuffix",
+            "replace",
+            "rfind",
+            "rindex",
+            "rjust",
+            "rpartition",
+            "rsplit",
+            "rstrip",
+            "split",
+            "splitlines",
+            "startswith",
+            "strip",
+            "swapcase",
+            "title",
+            "translate",
+            "upper",
+            "zfill");
 
     private final JinjaOperations operations;
     private final JinjaBudget budget;
@@ -86,7 +127,9 @@ final class JinjaTextMethods {
             case "zfill" -> zeroFill(bind(1, "width").integer(0, 0));
             case "expandtabs" -> expandTabs(bind(0, "tabsize").integer(0, 8));
             case "format" -> new JinjaFormat(operations).braces(text, arguments);
-            case "format_map" -> new JinjaFormat(operations).braces(text, named(bind(1, "mapping").required(0)));
+            case "format_map" ->
+                new JinjaFormat(operations)
+                        .braces(text, named(bind(1, "mapping").required(0)));
             case "isspace" -> all(JinjaText::isSpace);
             case "isalpha" -> all(Character::isLetter);
             case "isdigit", "isdecimal", "isnumeric" -> all(Character::isDigit);
@@ -378,8 +421,8 @@ final class JinjaTextMethods {
             Object item = items.next();
             String part = JinjaOperations.textOrNull(item);
             if (part == null) {
-                throw JinjaException.of("sequence item " + i + ": expected str instance, "
-                        + JinjaOperations.typeName(item) + " found");
+                throw JinjaException.of(
+                        "sequence item " + i + ": expected str instance, " + JinjaOperations.typeName(item) + " found");
             }
             budget.chargeText((long) joined.length() + text.length() + part.length());
             joined.append(i == 0 ? "" : text).append(part);
@@ -415,8 +458,7 @@ final class JinjaTextMethods {
     private String zeroFill(long width) {
         boolean signed = text.startsWith("-") || text.startsWith("+");
         String digits = signed ? text.substring(1) : text;
-        return (signed ? text.substring(0, 1) : "")
-                + justify(budget, digits, width - (signed ? 1 : 0), "0", "rjust");
+        return (signed ? text.substring(0, 1) : "") + justify(budget, digits, width - (signed ? 1 : 0), "0", "rjust");
     }
 
     private String expandTabs(long size) {

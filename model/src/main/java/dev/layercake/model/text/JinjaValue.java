@@ -107,6 +107,7 @@ sealed interface JinjaValue {
     /** The attribute of a value, or null. */
     @FunctionalInterface
     interface Attributes {
-        @Nullable Object get(String name);
+        @Nullable
+        Object get(String name);
     }
 }

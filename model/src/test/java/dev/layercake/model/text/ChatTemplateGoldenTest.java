@@ -89,8 +89,8 @@ class ChatTemplateGoldenTest {
         JsonNode root = JsonMapper.builder().build().readTree(file.toFile());
         List<ChatMessage> conversation = new ArrayList<>();
         for (JsonNode message : root.get("conversation")) {
-            conversation.add(new ChatMessage(
-                    message.get(0).stringValue(), message.get(1).stringValue()));
+            conversation.add(
+                    new ChatMessage(message.get(0).stringValue(), message.get(1).stringValue()));
         }
         boolean prompt = root.get("add_generation_prompt").booleanValue();
         List<DynamicTest> tests = new ArrayList<>();
@@ -120,7 +120,8 @@ class ChatTemplateGoldenTest {
         String failure = "";
         for (String separator : new String[] {"", "\n", "\n\n"}) {
             try {
-                String render = template.render(separator.isEmpty() ? conversation : folded(conversation, separator), options);
+                String render =
+                        template.render(separator.isEmpty() ? conversation : folded(conversation, separator), options);
                 renders.add(render);
                 if (!bos.isEmpty() && render.startsWith(bos)) {
                     renders.add(render.substring(bos.length()));
@@ -147,7 +148,9 @@ class ChatTemplateGoldenTest {
         List<ChatMessage> folded = new ArrayList<>(conversation.subList(1, conversation.size()));
         folded.set(
                 0,
-                ChatMessage.user(conversation.get(0).content() + separator + folded.get(0).content()));
+                ChatMessage.user(conversation.get(0).content()
+                        + separator
+                        + folded.get(0).content()));
         return folded;
     }
 }

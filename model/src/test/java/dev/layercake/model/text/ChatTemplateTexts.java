@@ -20,9 +20,8 @@ final class ChatTemplateTexts {
     /** A file or folder beside the repository, or where the property layercake.shared says. */
     static Path shared(String relative) {
         String shared = System.getProperty("layercake.shared", "");
-        Path root = shared.isEmpty()
-                ? Path.of(System.getProperty("layercake.root", "."), "..", "shared")
-                : Path.of(shared);
+        Path root =
+                shared.isEmpty() ? Path.of(System.getProperty("layercake.root", "."), "..", "shared") : Path.of(shared);
         return root.resolve(relative).normalize();
     }
 }

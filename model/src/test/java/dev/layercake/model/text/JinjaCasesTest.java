@@ -25,14 +25,14 @@ class JinjaCasesTest {
     @TestFactory
     List<DynamicTest> cases() throws IOException {
         JsonMapper mapper = JsonMapper.builder().build();
-        try (InputStream stream = Objects.requireNonNull(
-                JinjaCasesTest.class.getResourceAsStream("/chat_template/jinja_cases.json"))) {
+        try (InputStream stream =
+                Objects.requireNonNull(JinjaCasesTest.class.getResourceAsStream("/chat_template/jinja_cases.json"))) {
             JsonNode root = mapper.readTree(stream);
             Map<?, ?> context = mapper.treeToValue(root.get("context"), Map.class);
             List<DynamicTest> tests = new ArrayList<>();
             for (JsonNode entry : root.get("cases")) {
                 String template = entry.get("template").stringValue();
-                tests.add(DynamicTest.dynamicTest(template, () -> check(entry, template, context)));
+                tests.add(DynamicTest.dynamicTest("template " + template, () -> check(entry, template, context)));
             }
             assertThat(tests).hasSizeGreaterThan(300);
             return tests;
@@ -47,8 +47,7 @@ class JinjaCasesTest {
             assertThat(rendered).isEqualTo(entry.get("expected").stringValue());
             return;
         }
-        var thrown = assertThatThrownBy(
-                        () -> ChatTemplate.parse(template).render((Map<String, Object>) context, CLOCK))
+        var thrown = assertThatThrownBy(() -> ChatTemplate.parse(template).render((Map<String, Object>) context, CLOCK))
                 .isInstanceOf(LayercakeException.class);
         String raised = "TemplateError: ";
         if (error.stringValue().startsWith(raised)) {
