@@ -35,8 +35,7 @@ final class JinjaInput {
             case Integer number -> number.longValue();
             case Short number -> number.longValue();
             case Byte number -> number.longValue();
-            case BigInteger number when fitsLong(number) -> number.longValue();
-            case BigInteger number -> number;
+            case BigInteger number -> number.bitLength() < Long.SIZE ? (Object) number.longValue() : number;
             case BigDecimal number -> number.doubleValue();
             case Map<?, ?> map -> map(variable, map, depth);
             case Iterable<?> items -> {
@@ -46,13 +45,10 @@ final class JinjaInput {
                 }
                 yield list;
             }
-            default -> throw LayercakeException.badInput("the chat template variable '" + variable + "' holds a "
-                    + value.getClass().getName() + "; only text, numbers, booleans, lists and maps are possible");
+            default ->
+                throw LayercakeException.badInput("the chat template variable '" + variable + "' holds a "
+                        + value.getClass().getName() + "; only text, numbers, booleans, lists and maps are possible");
         };
-    }
-
-    private static boolean fitsLong(BigInteger number) {
-        return number.bitLength() < Long.SIZE;
     }
 
     private static Map<Object, Object> map(String variable, Map<?, ?> source, int depth) {

@@ -54,7 +54,8 @@ final class JinjaOperations {
     }
 
     /** The elements of a list, tuple or range, or null. */
-    @Nullable List<Object> sequenceOrNull(Object value) {
+    @Nullable
+    List<Object> sequenceOrNull(Object value) {
         return switch (value) {
             case List<?> list -> objects(list);
             case Tuple tuple -> tuple.items();
@@ -120,8 +121,8 @@ final class JinjaOperations {
         }
         return switch (left) {
             case Tuple tuple -> right instanceof Tuple other && equalLists(tuple.items(), other.items());
-            case JinjaValue.Range range -> right instanceof JinjaValue.Range other
-                    && equalLists(elements(range), elements(other));
+            case JinjaValue.Range range ->
+                right instanceof JinjaValue.Range other && equalLists(elements(range), elements(other));
             case Undefined undefined -> right instanceof Undefined;
             default -> left == right;
         };
@@ -221,7 +222,8 @@ final class JinjaOperations {
     }
 
     /** The value of a key, or null. */
-    @Nullable Object find(Map<Object, Object> map, Object key) {
+    @Nullable
+    Object find(Map<Object, Object> map, Object key) {
         return map.get(existing(map, key(key)));
     }
 
@@ -234,7 +236,7 @@ final class JinjaOperations {
     private static Object existing(Map<Object, Object> map, Object key) {
         Object twin = switch (key) {
             case Boolean flag -> (Object) (flag ? 1L : 0L);
-            case Long number when number == 0 || number == 1 -> number == 1;
+            case Long number -> number == 0 || number == 1 ? (Object) (number == 1) : key;
             default -> key;
         };
         return !map.containsKey(key) && map.containsKey(twin) ? twin : key;
@@ -245,10 +247,10 @@ final class JinjaOperations {
         budget.step();
         return switch (value) {
             case Markup markup -> markup.text();
-case Tuple tuple -> tupleKey(tuple);
+            case Tuple tuple -> tupleKey(tuple);
             case List<?> list -> throw JinjaException.of("unhashable type: 'list'");
             case Map<?, ?> map -> throw JinjaException.of("unhashable type: 'dict'");
-            case Double number when isSmallInteger(number) -> number.longValue();
+            case Double number -> isSmallInteger(number) ? (Object) number.longValue() : number;
             default -> value;
         };
     }
@@ -333,7 +335,8 @@ case Tuple tuple -> tupleKey(tuple);
         return length;
     }
 
-    @Nullable Long lengthOrNull(Object value) {
+    @Nullable
+    Long lengthOrNull(Object value) {
         String text = textOrNull(value);
         if (text != null) {
             return JinjaText.length(text);
