@@ -44,7 +44,8 @@ final class Bars {
         for (int layer = 0; layer < kv.slices().size(); layer++) {
             int entries = kv.entriesPerHead(layer);
             String bar = bar(most == 0 ? 0 : (double) entries / most, width, blocks);
-            lines.add(bar + " ".repeat(width - bar.length())
+            lines.add(bar
+                    + " ".repeat(width - bar.length())
                     + String.format(Locale.ROOT, " %" + numberWidth + "s", number(entries)));
         }
         return lines;

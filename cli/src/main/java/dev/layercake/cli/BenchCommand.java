@@ -38,7 +38,8 @@ final class BenchCommand implements Callable<Integer> {
             names = "--shape",
             paramLabel = "NAME",
             description = "Random weights of a well-known shape instead of -m, for example llama-3.2-1b.")
-    @Nullable String shape;
+    @Nullable
+    String shape;
 
     @Option(
             names = "--dtype",
@@ -67,10 +68,7 @@ final class BenchCommand implements Callable<Integer> {
             description = "Tokens of text before (default: 0).")
     List<Integer> depths = List.of(0);
 
-    @Option(
-            names = "--kv",
-            paramLabel = "SPEC",
-            description = "A policy; may be given several times (default: full).")
+    @Option(names = "--kv", paramLabel = "SPEC", description = "A policy; may be given several times (default: full).")
     List<String> kv = List.of("full");
 
     @Option(
@@ -132,12 +130,22 @@ final class BenchCommand implements Callable<Integer> {
                 for (int depth : depths) {
                     for (int tokens : promptTokens) {
                         if (tokens > 0) {
-                            add(rows, language, policy, speedTest.prefill(policy, depth, tokens, repetitions), bandwidth);
+                            add(
+                                    rows,
+                                    language,
+                                    policy,
+                                    speedTest.prefill(policy, depth, tokens, repetitions),
+                                    bandwidth);
                         }
                     }
                     for (int tokens : newTokens) {
                         if (tokens > 0) {
-                            add(rows, language, policy, speedTest.decode(policy, depth, tokens, repetitions), bandwidth);
+                            add(
+                                    rows,
+                                    language,
+                                    policy,
+                                    speedTest.decode(policy, depth, tokens, repetitions),
+                                    bandwidth);
                         }
                     }
                 }
@@ -157,7 +165,9 @@ final class BenchCommand implements Callable<Integer> {
                                 rows));
             } else {
                 console.out().println();
-                console.out().println("share: of the read bandwidth, for weights and entries; decoding cannot exceed 100 %.");
+                console.out()
+                        .println(
+                                "share: of the read bandwidth, for weights and entries; decoding cannot exceed 100 %.");
             }
             return 0;
         }
@@ -173,7 +183,8 @@ final class BenchCommand implements Callable<Integer> {
         for (List<Integer> counts : List.of(promptTokens, newTokens, depths)) {
             for (int count : counts) {
                 if (count < 0 || count > 1 << 24) {
-                    throw LayercakeException.badInput("-p, -n and -d must be from 0 to " + (1 << 24) + ", not " + count + ".");
+                    throw LayercakeException.badInput(
+                            "-p, -n and -d must be from 0 to " + (1 << 24) + ", not " + count + ".");
                 }
             }
         }
@@ -190,20 +201,36 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     private void head(LanguageModel language, double bandwidth) {
-        console.out().printf(
-                Locale.ROOT,
-                "Reading memory with %d threads: %.1f GB/s.%n%n",
-                language.options().threads(),
-                bandwidth / 1e9);
-        console.out().printf(
-                HEAD, "model", "size", "params", "backend", "threads", "kv", "test", "t/s", "KV memory", "share");
-        console.out().println("|" + "-".repeat(18) + "|" + "-".repeat(11) + ":|" + "-".repeat(8) + ":|" + "-".repeat(9) + "|"
-                + "-".repeat(8) + ":|" + "-".repeat(20) + "|" + "-".repeat(18) + ":|" + "-".repeat(19) + ":|"
-                + "-".repeat(10) + ":|" + "-".repeat(6) + ":|");
+        console.out()
+                .printf(
+                        Locale.ROOT,
+                        "Reading memory with %d threads: %.1f GB/s.%n%n",
+                        language.options().threads(),
+                        bandwidth / 1e9);
+        console.out()
+                .printf(
+                        HEAD,
+                        "model",
+                        "size",
+                        "params",
+                        "backend",
+                        "threads",
+                        "kv",
+                        "test",
+                        "t/s",
+                        "KV memory",
+                        "share");
+        console.out()
+                .println("|" + "-".repeat(18) + "|" + "-".repeat(11) + ":|" + "-".repeat(8) + ":|" + "-".repeat(9) + "|"
+                        + "-".repeat(8) + ":|" + "-".repeat(20) + "|" + "-".repeat(18) + ":|" + "-".repeat(19) + ":|"
+                        + "-".repeat(10) + ":|" + "-".repeat(6) + ":|");
     }
 
-    private void add(List<Row> rows, LanguageModel language, KvPolicy policy, SpeedTest.Result result, double bandwidth) {
-        String test = (result.prefill() ? "pp" : "tg") + result.tokens() + (result.depth() == 0 ? "" : " @ d" + result.depth());
+    private void add(
+            List<Row> rows, LanguageModel language, KvPolicy policy, SpeedTest.Result result, double bandwidth) {
+        String test = (result.prefill() ? "pp" : "tg")
+                + result.tokens()
+                + (result.depth() == 0 ? "" : " @ d" + result.depth());
         double share = result.bytesPerSecond() / bandwidth;
         rows.add(new Row(
                 policy.spec(),
@@ -216,19 +243,22 @@ final class BenchCommand implements Callable<Integer> {
                 result.kvBytes(),
                 share));
         if (!json) {
-            console.out().printf(
-                    Locale.ROOT,
-                    ROW,
-                    language.model().name(),
-                    Bytes.text(language.model().weightBytes()),
-                    parameters(language.model().parameters()),
-                    language.kernelName(),
-                    language.options().threads(),
-                    policy.evicts() ? policy.name() + " " + policy.allocator().budget() : policy.name(),
-                    test,
-                    String.format(Locale.ROOT, "%.2f \u00b1 %.2f", result.mean(), result.deviation()),
-                    Bytes.text(result.kvBytes()),
-                    result.prefill() ? "" : String.format(Locale.ROOT, "%.0f %%", share * 100));
+            console.out()
+                    .printf(
+                            Locale.ROOT,
+                            ROW,
+                            language.model().name(),
+                            Bytes.text(language.model().weightBytes()),
+                            parameters(language.model().parameters()),
+                            language.kernelName(),
+                            language.options().threads(),
+                            policy.evicts()
+                                    ? policy.name() + " " + policy.allocator().budget()
+                                    : policy.name(),
+                            test,
+                            String.format(Locale.ROOT, "%.2f \u00b1 %.2f", result.mean(), result.deviation()),
+                            Bytes.text(result.kvBytes()),
+                            result.prefill() ? "" : String.format(Locale.ROOT, "%.0f %%", share * 100));
             console.out().flush();
         }
     }

@@ -69,7 +69,8 @@ final class ChatCommand implements Callable<Integer> {
     private Terminal terminal() throws IOException {
         return console.terminal()
                 ? TerminalBuilder.builder().system(true).dumb(true).build()
-                : new DumbTerminal("layercake", Terminal.TYPE_DUMB, console.in(), console.out(), StandardCharsets.UTF_8);
+                : new DumbTerminal(
+                        "layercake", Terminal.TYPE_DUMB, console.in(), console.out(), StandardCharsets.UTF_8);
     }
 
     /** The loop of questions and answers. */

@@ -24,8 +24,9 @@ import picocli.CommandLine.Option;
 /** {@code layercake demo}: one question about a generated text, answered under several policies side by side. */
 @Command(
         name = "demo",
-        description = "Generates a text with facts planted in it, asks for one of them under 'full' and under 'cake', and"
-                + " shows answers, memory and slices side by side. Needs nothing but the bundled model.")
+        description =
+                "Generates a text with facts planted in it, asks for one of them under 'full' and under 'cake', and"
+                        + " shows answers, memory and slices side by side. Needs nothing but the bundled model.")
 final class DemoCommand implements Callable<Integer> {
     private static final int ANSWER_TOKENS = 12;
     private static final int COLUMN = 30;
@@ -149,12 +150,19 @@ final class DemoCommand implements Callable<Integer> {
     private void compare(List<Trial> trials) {
         say(row("", trials, trial -> trial.column(COLUMN - 2)));
         say(row("answer", trials, trial -> trial.summary().text().strip() + (trial.right() ? "  right" : "  WRONG")));
-        say(row("prompt", trials, trial -> SummaryText.tokens(trial.summary().promptTokens()) + ", "
-                + SummaryText.speed(trial.summary().prefillSpeed())));
-        say(row("answer speed", trials, trial -> SummaryText.speed(trial.summary().decodeSpeed())));
+        say(row(
+                "prompt",
+                trials,
+                trial -> SummaryText.tokens(trial.summary().promptTokens()) + ", "
+                        + SummaryText.speed(trial.summary().prefillSpeed())));
+        say(row(
+                "answer speed",
+                trials,
+                trial -> SummaryText.speed(trial.summary().decodeSpeed())));
         say(row("KV memory", trials, trial -> {
             var usage = trial.summary().kv();
-            return Bytes.text(usage.bytesNow()) + String.format(Locale.ROOT, "  %.0f %%", 100.0 * usage.bytesNow() / usage.bytesFull());
+            return Bytes.text(usage.bytesNow())
+                    + String.format(Locale.ROOT, "  %.0f %%", 100.0 * usage.bytesNow() / usage.bytesFull());
         }));
         say(row("at its peak", trials, trial -> Bytes.text(trial.summary().kv().bytesPeak())));
         say("");
@@ -171,13 +179,17 @@ final class DemoCommand implements Callable<Integer> {
 
     private void slices(List<Trial> trials) {
         boolean blocks = Console.showsBlocks(console.out());
-        int most = trials.stream().mapToInt(trial -> Bars.largest(trial.summary().kv())).max().orElse(1);
+        int most = trials.stream()
+                .mapToInt(trial -> Bars.largest(trial.summary().kv()))
+                .max()
+                .orElse(1);
         List<List<String>> bars = trials.stream()
                 .map(trial -> Bars.cake(trial.summary().kv(), most, BAR, blocks))
                 .toList();
         say(row("slices", trials, trial -> "entries per head"));
         for (int layer = 0; layer < bars.getFirst().size(); layer++) {
-            StringBuilder line = new StringBuilder(pad("  " + Bars.layer(layer, bars.getFirst().size()), 16));
+            StringBuilder line = new StringBuilder(
+                    pad("  " + Bars.layer(layer, bars.getFirst().size()), 16));
             for (List<String> column : bars) {
                 line.append(pad(column.get(layer), COLUMN));
             }

@@ -22,7 +22,8 @@ import picocli.CommandLine.Option;
 /** {@code layercake inspect}: what a checkpoint is, and what its cache will cost. */
 @Command(
         name = "inspect",
-        description = "Shows a checkpoint's architecture, tensors and sizes, and the KV memory of long texts under policies.")
+        description =
+                "Shows a checkpoint's architecture, tensors and sizes, and the KV memory of long texts under policies.")
 final class InspectCommand implements Callable<Integer> {
     private static final List<Integer> LENGTHS = List.of(4096, 8192, 16_384, 32_768, 65_536, 131_072);
 
@@ -35,7 +36,8 @@ final class InspectCommand implements Callable<Integer> {
             names = "--kv",
             paramLabel = "SPEC",
             description = "A policy for the table of KV memory; may be given several times.")
-    List<String> kv = List.of("full", "cake(budget=512)", "cake(budget=1024)", "cake(budget=2048)", "cake(budget=4096)");
+    List<String> kv =
+            List.of("full", "cake(budget=512)", "cake(budget=1024)", "cake(budget=2048)", "cake(budget=4096)");
 
     @Option(names = "--tensors", description = "List every tensor; otherwise those of the layers are put together.")
     boolean tensors;
@@ -126,13 +128,17 @@ final class InspectCommand implements Callable<Integer> {
         say("architecture", report.architecture());
         say("parameters", Bars.number(report.parameters()));
         say("weights", Bytes.text(report.weightBytes()));
-        say("layers", report.layers() + ", hidden " + report.hiddenSize() + ", feed-forward " + report.feedForwardSize());
+        say(
+                "layers",
+                report.layers() + ", hidden " + report.hiddenSize() + ", feed-forward " + report.feedForwardSize());
         say("heads", report.queryHeads() + " query heads on " + report.kvHeads() + " KV heads of " + report.headDim());
         say("vocabulary", Bars.number(report.vocabularySize()));
         say("context", Bars.number(report.contextLength()) + " tokens");
         say("chat template", report.chatTemplate() ? "yes" : "no");
-        say("KV a token", Bars.number(report.kvBytesPerToken()) + " bytes (" + layout.keyType() + " keys, "
-                + layout.valueType() + " values)");
+        say(
+                "KV a token",
+                Bars.number(report.kvBytesPerToken()) + " bytes (" + layout.keyType() + " keys, " + layout.valueType()
+                        + " values)");
     }
 
     private void say(String label, String value) {
@@ -183,7 +189,9 @@ final class InspectCommand implements Callable<Integer> {
     }
 
     private static String column(KvPolicy policy) {
-        return policy.evicts() ? policy.name() + " " + Bars.number(policy.allocator().budget()) : policy.name();
+        return policy.evicts()
+                ? policy.name() + " " + Bars.number(policy.allocator().budget())
+                : policy.name();
     }
 
     private static List<Line> all(List<TensorInfo> infos) {
@@ -203,7 +211,11 @@ final class InspectCommand implements Callable<Integer> {
                     key,
                     line,
                     (known, more) -> new Line(
-                            known.name(), known.type(), known.shape(), known.count() + 1, known.bytes() + more.bytes()));
+                            known.name(),
+                            known.type(),
+                            known.shape(),
+                            known.count() + 1,
+                            known.bytes() + more.bytes()));
         }
         return List.copyOf(lines.values());
     }

@@ -17,7 +17,8 @@ final class ModelOptions {
             names = {"-m", "--model"},
             paramLabel = "PATH",
             description = "Hugging Face folder or GGUF file; without it, or with 'crumb', the small bundled model.")
-    @Nullable Path model;
+    @Nullable
+    Path model;
 
     @Option(
             names = {"-t", "--threads"},
@@ -47,13 +48,15 @@ final class ModelOptions {
             names = "--kv-memory",
             paramLabel = "SIZE",
             description = "Most KV memory to use, for example 512m or 4g; what the machine has left if not given.")
-    @Nullable String kvMemory;
+    @Nullable
+    String kvMemory;
 
     @Option(
             names = "--quantize",
             paramLabel = "TYPE",
             description = "Quantise unquantised weights while loading: q8_0 or q4_0.")
-    @Nullable String quantize;
+    @Nullable
+    String quantize;
 
     Path path() {
         return Installation.model(model);

@@ -29,11 +29,15 @@ final class PoliciesCommand implements Callable<Integer> {
             console.out().println("    " + policy.summary());
             for (Parameter parameter : policy.parameters()) {
                 String initial = parameter.initial().isEmpty() ? "" : "=" + parameter.initial();
-                console.out().printf("    %-22s %s; %s%n", parameter.key() + initial, parameter.meaning(), parameter.range());
+                console.out()
+                        .printf(
+                                "    %-22s %s; %s%n",
+                                parameter.key() + initial, parameter.meaning(), parameter.range());
             }
         }
         console.out().println();
-        console.out().println("Write a policy as NAME or NAME(KEY=VALUE,...), for example cake(budget=1024,window=32).");
+        console.out()
+                .println("Write a policy as NAME or NAME(KEY=VALUE,...), for example cake(budget=1024,window=32).");
         return 0;
     }
 }

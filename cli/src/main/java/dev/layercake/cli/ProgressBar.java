@@ -43,7 +43,8 @@ final class ProgressBar {
     static String line(String label, long done, long total, long nanos, int columns, boolean blocks) {
         double share = total == 0 ? 1 : (double) done / total;
         double secondsLeft = done == 0 ? 0 : nanos / 1e9 / done * (total - done);
-        String figures = String.format(Locale.ROOT, " %3.0f %%  %s left", Math.floor(share * 100), seconds(secondsLeft));
+        String figures =
+                String.format(Locale.ROOT, " %3.0f %%  %s left", Math.floor(share * 100), seconds(secondsLeft));
         int width = Math.max(4, Math.min(40, columns - 2 - label.length() - figures.length()));
         String bar = Bars.bar(share, width, blocks);
         String line = label + " " + bar + " ".repeat(width - bar.length()) + figures;

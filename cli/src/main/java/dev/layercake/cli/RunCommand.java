@@ -36,13 +36,15 @@ final class RunCommand implements Callable<Integer> {
             names = {"-p", "--prompt"},
             paramLabel = "TEXT",
             description = "The prompt. With -f it follows the file's text, as a question about it.")
-    @Nullable String prompt;
+    @Nullable
+    String prompt;
 
     @Option(
             names = {"-f", "--file"},
             paramLabel = "FILE",
             description = "A file with the prompt; '-' is standard input, as is giving neither -p nor -f.")
-    @Nullable String file;
+    @Nullable
+    String file;
 
     @Option(
             names = "--kv",
@@ -94,9 +96,12 @@ final class RunCommand implements Callable<Integer> {
     }
 
     private void announce(LanguageModel language, Generation generation) {
-        console.err().println(language.model().name() + ": " + language.model().config().architecture() + ", "
-                + Bars.number(language.model().parameters()) + " parameters, " + language.kernelDescription() + ", "
-                + language.options().threads() + " threads");
+        console.err()
+                .println(language.model().name() + ": "
+                        + language.model().config().architecture() + ", "
+                        + Bars.number(language.model().parameters()) + " parameters, " + language.kernelDescription()
+                        + ", "
+                        + language.options().threads() + " threads");
         console.err().println("memory: " + generation.plan());
         console.err().println();
     }

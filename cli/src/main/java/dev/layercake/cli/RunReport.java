@@ -66,6 +66,8 @@ record RunReport(
                         kv.bytesNow(),
                         kv.bytesPeak(),
                         kv.bytesFull()),
-                IntStream.range(0, kv.slices().size()).mapToObj(kv::entriesPerHead).toList());
+                IntStream.range(0, kv.slices().size())
+                        .mapToObj(kv::entriesPerHead)
+                        .toList());
     }
 }

@@ -30,8 +30,8 @@ final class SummaryText {
         String share = kv.bytesFull() == 0
                 ? ""
                 : String.format(Locale.ROOT, " (%.0f %%)", 100.0 * kv.bytesNow() / kv.bytesFull());
-        return Bytes.text(kv.bytesNow()) + " now" + share + ", " + Bytes.text(kv.bytesPeak()) + " at its peak; full would take "
-                + Bytes.text(kv.bytesFull());
+        return Bytes.text(kv.bytesNow()) + " now" + share + ", " + Bytes.text(kv.bytesPeak())
+                + " at its peak; full would take " + Bytes.text(kv.bytesFull());
     }
 
     /** A headline and a bar per layer. */

@@ -16,7 +16,9 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code layercake tokenize}: how a model's tokenizer cuts a text. */
-@Command(name = "tokenize", description = "Shows how a model's tokenizer cuts a text: a line with number and piece per token.")
+@Command(
+        name = "tokenize",
+        description = "Shows how a model's tokenizer cuts a text: a line with number and piece per token.")
 final class TokenizeCommand implements Callable<Integer> {
     private final Console console;
 
@@ -27,15 +29,19 @@ final class TokenizeCommand implements Callable<Integer> {
             names = {"-p", "--prompt"},
             paramLabel = "TEXT",
             description = "The text; standard input if neither -p nor -f is given.")
-    @Nullable String prompt;
+    @Nullable
+    String prompt;
 
     @Option(
             names = {"-f", "--file"},
             paramLabel = "FILE",
             description = "A file with the text.")
-    @Nullable Path file;
+    @Nullable
+    Path file;
 
-    @Option(names = "--no-special", description = "Do not add what the model wants around a text, such as its first token.")
+    @Option(
+            names = "--no-special",
+            description = "Do not add what the model wants around a text, such as its first token.")
     boolean noSpecial;
 
     @Option(names = "--ids", description = "Print only the numbers, on one line.")
@@ -72,8 +78,12 @@ final class TokenizeCommand implements Callable<Integer> {
         if (json) {
             Json.print(console.out(), new Report(name, pieces.size(), pieces));
         } else if (ids) {
-            console.out().println(String.join(
-                    " ", pieces.stream().map(piece -> String.valueOf(piece.id())).toList()));
+            console.out()
+                    .println(String.join(
+                            " ",
+                            pieces.stream()
+                                    .map(piece -> String.valueOf(piece.id()))
+                                    .toList()));
         } else {
             pieces.forEach(piece -> console.out().printf("%7d  %s%n", piece.id(), piece.piece()));
             console.err().println(SummaryText.tokens(pieces.size()));

@@ -44,7 +44,8 @@ final class BarsTest {
                         new Slice(2, List.of(0, 1), 1, 0, 0, 1)));
         assertThat(Bars.cake(kv, 1000, 8, true)).containsExactly("████████ 1,000", "██         250", "▏            1");
         assertThat(Bars.largest(kv)).isEqualTo(1000);
-        assertThat(SummaryText.memory(kv)).isEqualTo("1.00 KiB now (25 %), 2.00 KiB at its peak; full would take 4.00 KiB");
+        assertThat(SummaryText.memory(kv))
+                .isEqualTo("1.00 KiB now (25 %), 2.00 KiB at its peak; full would take 4.00 KiB");
         assertThat(SummaryText.cake(kv, false)).hasSize(4).allMatch(line -> line.length() < 100);
         assertThat(SummaryText.cake(kv, false).get(1)).startsWith("  layer 0  ####");
     }
@@ -52,7 +53,8 @@ final class BarsTest {
     @Test
     void progressFitsTheTerminal() {
         for (int columns : new int[] {20, 40, 80, 200}) {
-            assertThat(ProgressBar.line("reading 1,000 tokens", 1, 3, 1_000_000_000L, columns, true).length())
+            assertThat(ProgressBar.line("reading 1,000 tokens", 1, 3, 1_000_000_000L, columns, true)
+                            .length())
                     .isLessThan(columns);
         }
         assertThat(ProgressBar.line("reads", 1, 4, 30_000_000_000L, 80, false))

@@ -19,8 +19,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** The command as a person or a script meets it: arguments in, two streams and an exit code out. */
 final class CommandLineTest {
-    private static final String CRUMB =
-            Path.of(System.getProperty("layercake.root", ".."), "models", "crumb").toString();
+    private static final String CRUMB = Path.of(System.getProperty("layercake.root", ".."), "models", "crumb")
+            .toString();
     private static final String FACT = "The code of Marlow is 4821. Rain fell on the harbour, and nobody came.";
     private static final String QUESTION = "What is the code of Marlow?";
 
@@ -75,43 +75,67 @@ final class CommandLineTest {
 
     @Test
     void theAnswerIsAllThatGoesToStandardOutput() {
-        assertThat(run("run", "-m", CRUMB, "-t", "1", "-n", "8", "-p", FACT + " " + QUESTION)).isZero();
+        assertThat(run("run", "-m", CRUMB, "-t", "1", "-n", "8", "-p", FACT + " " + QUESTION))
+                .isZero();
         assertThat(out().strip()).isEqualTo("4821");
-        assertThat(err()).contains("memory:", "prompt", "answer", "ended by the model", "at its peak", "cake", "layer 5");
+        assertThat(err())
+                .contains("memory:", "prompt", "answer", "ended by the model", "at its peak", "cake", "layer 5");
     }
 
     @Test
     void aFileAndAQuestionMakeAPrompt(@TempDir Path folder) throws IOException {
         Path file = Files.writeString(folder.resolve("story.txt"), FACT + "\n");
-        assertThat(run("run", "-m", CRUMB, "-t", "1", "-n", "8", "-f", file.toString(), "-p", QUESTION)).isZero();
+        assertThat(run("run", "-m", CRUMB, "-t", "1", "-n", "8", "-f", file.toString(), "-p", QUESTION))
+                .isZero();
         assertThat(out().strip()).isEqualTo("4821");
-        refused(2, "cannot be read", "run", "-m", CRUMB, "-f", folder.resolve("none").toString());
+        refused(
+                2,
+                "cannot be read",
+                "run",
+                "-m",
+                CRUMB,
+                "-f",
+                folder.resolve("none").toString());
     }
 
     @Test
     void standardInputIsAPromptAndRawTakesItAsItIs() {
         String prompt = "<|bos|><|user|> " + FACT + " " + QUESTION + "<|assistant|>";
-        assertThat(run(Map.of(), prompt, "run", "-m", CRUMB, "-t", "1", "-n", "8", "--raw", "--kv", "full")).isZero();
+        assertThat(run(Map.of(), prompt, "run", "-m", CRUMB, "-t", "1", "-n", "8", "--raw", "--kv", "full"))
+                .isZero();
         assertThat(out().strip()).isEqualTo("4821");
     }
 
     @Test
     void theEnvironmentStandsInForOptionsAndTheCommandLineWins() {
-        Map<String, String> environment = Map.of("LAYERCAKE_MODEL", CRUMB, "LAYERCAKE_KV", "full", "LAYERCAKE_PREDICT", "2");
+        Map<String, String> environment =
+                Map.of("LAYERCAKE_MODEL", CRUMB, "LAYERCAKE_KV", "full", "LAYERCAKE_PREDICT", "2");
         JsonNode fromEnvironment = json(environment, "run", "-t", "1", "--json", "-p", FACT + " " + QUESTION);
         assertThat(fromEnvironment.get("policy").stringValue()).isEqualTo("full");
         assertThat(fromEnvironment.get("tokens").size()).isEqualTo(2);
         assertThat(fromEnvironment.get("finish_reason").stringValue()).isEqualTo("length");
         JsonNode overruled = json(environment, "run", "-t", "1", "-n", "3", "--json", "-p", FACT + " " + QUESTION);
         assertThat(overruled.get("tokens").size()).isEqualTo(3);
-        assertThat(run(Map.of("LAYERCAKE_PREDICT", "many"), "", "run", "-m", CRUMB, "-p", "x")).isEqualTo(2);
+        assertThat(run(Map.of("LAYERCAKE_PREDICT", "many"), "", "run", "-m", CRUMB, "-p", "x"))
+                .isEqualTo(2);
     }
 
     @Test
     void theDemoIsHonest() {
         JsonNode report = json(
                 Map.of(),
-                "demo", "-m", CRUMB, "-t", "2", "--tokens", "400", "--kv", "full", "--kv", "streaming(budget=40)", "--json");
+                "demo",
+                "-m",
+                CRUMB,
+                "-t",
+                "2",
+                "--tokens",
+                "400",
+                "--kv",
+                "full",
+                "--kv",
+                "streaming(budget=40)",
+                "--json");
         String expected = report.get("expected").stringValue();
         assertThat(report.get("answers").size()).isEqualTo(2);
         for (JsonNode answer : report.get("answers")) {
@@ -119,14 +143,17 @@ final class CommandLineTest {
             assertThat(answer.get("right").booleanValue()).isEqualTo(given.equals(expected));
         }
         assertThat(report.get("answers").get(0).get("right").booleanValue()).isTrue();
-        assertThat(run("demo", "-m", CRUMB, "-t", "2", "--tokens", "300", "--kv", "full")).isZero();
+        assertThat(run("demo", "-m", CRUMB, "-t", "2", "--tokens", "300", "--kv", "full"))
+                .isZero();
         assertThat(out()).contains("right", "KV memory", "layer 5", "entries per head");
     }
 
     @Test
     void inspectShowsTheModelAndItsMemory() {
         assertThat(run("inspect", "-m", CRUMB)).isZero();
-        assertThat(out()).contains("llama", "2,828,736", "2,304 bytes", "model.layers.*.mlp.up_proj.weight", "128K", "cake 1,024");
+        assertThat(out())
+                .contains(
+                        "llama", "2,828,736", "2,304 bytes", "model.layers.*.mlp.up_proj.weight", "128K", "cake 1,024");
         JsonNode report = json(Map.of(), "inspect", "-m", CRUMB, "--json", "--kv", "full");
         assertThat(report.get("layers").intValue()).isEqualTo(6);
         assertThat(report.get("kv_memory").size()).isEqualTo(6);
@@ -153,8 +180,24 @@ final class CommandLineTest {
     void benchMeasuresEveryCombination() {
         JsonNode report = json(
                 Map.of(),
-                "bench", "--shape", "tiny", "-t", "1", "-p", "16", "-n", "2", "-d", "0,100", "-r", "1", "--kv", "full",
-                "--kv", "cake(budget=40)", "--json");
+                "bench",
+                "--shape",
+                "tiny",
+                "-t",
+                "1",
+                "-p",
+                "16",
+                "-n",
+                "2",
+                "-d",
+                "0,100",
+                "-r",
+                "1",
+                "--kv",
+                "full",
+                "--kv",
+                "cake(budget=40)",
+                "--json");
         assertThat(report.get("rows").size()).isEqualTo(8);
         assertThat(report.get("read_bytes_per_second").doubleValue()).isPositive();
         assertThat(report.get("rows").get(2).get("test").stringValue()).isEqualTo("pp16 @ d100");

@@ -47,37 +47,141 @@ final class Chronicle {
             "The {thing} was sold {manner}, and the money went to the {person}.");
 
     private static final List<String> PERSONS = List.of(
-            "pilot", "widow", "harbour master", "boy", "old man", "stranger", "ferryman", "innkeeper", "girl", "cooper",
-            "watchman", "aunt", "younger brother", "mate", "carpenter", "merchant", "postman", "fisherman", "nurse",
-            "schoolmaster", "lighthouse keeper", "rope maker", "neighbour", "fiddler", "net mender", "clockmaker");
+            "pilot",
+            "widow",
+            "harbour master",
+            "boy",
+            "old man",
+            "stranger",
+            "ferryman",
+            "innkeeper",
+            "girl",
+            "cooper",
+            "watchman",
+            "aunt",
+            "younger brother",
+            "mate",
+            "carpenter",
+            "merchant",
+            "postman",
+            "fisherman",
+            "nurse",
+            "schoolmaster",
+            "lighthouse keeper",
+            "rope maker",
+            "neighbour",
+            "fiddler",
+            "net mender",
+            "clockmaker");
     private static final List<String> THINGS = List.of(
-            "barrel", "ladder", "anchor", "lantern", "wagon", "chest", "sail", "kettle", "coat", "stove", "bench", "net",
-            "letter", "wheel", "table", "gate", "oar", "blanket", "window", "boat", "bucket", "shutter", "clock", "loaf",
-            "bottle", "stone", "plank", "fence", "chair", "apron", "curtain", "spade");
+            "barrel", "ladder", "anchor", "lantern", "wagon", "chest", "sail", "kettle", "coat", "stove", "bench",
+            "net", "letter", "wheel", "table", "gate", "oar", "blanket", "window", "boat", "bucket", "shutter", "clock",
+            "loaf", "bottle", "stone", "plank", "fence", "chair", "apron", "curtain", "spade");
     private static final List<String> PLACES = List.of(
-            "harbour", "market", "church", "mill", "quay", "inn", "orchard", "bridge", "warehouse", "lighthouse", "yard",
-            "kitchen", "school", "meadow", "cellar", "ferry house", "chapel", "boat shed", "square", "garden");
+            "harbour",
+            "market",
+            "church",
+            "mill",
+            "quay",
+            "inn",
+            "orchard",
+            "bridge",
+            "warehouse",
+            "lighthouse",
+            "yard",
+            "kitchen",
+            "school",
+            "meadow",
+            "cellar",
+            "ferry house",
+            "chapel",
+            "boat shed",
+            "square",
+            "garden");
     private static final List<String> ADJECTIVES = List.of(
             "heavy", "narrow", "quiet", "broken", "cold", "bright", "long", "strange", "wet", "plain", "dark", "cheap",
-            "pale", "warm", "empty", "crooked", "gentle", "bitter", "clean", "dusty", "large", "weary", "solid", "hollow");
+            "pale", "warm", "empty", "crooked", "gentle", "bitter", "clean", "dusty", "large", "weary", "solid",
+            "hollow");
     private static final List<String> DEEDS = List.of(
-            "carried", "mended", "painted", "sold", "lost", "washed", "hid", "lifted", "dropped", "measured", "forgot",
-            "borrowed", "watched", "counted", "brought", "emptied", "covered", "pushed", "kept", "cleaned");
+            "carried",
+            "mended",
+            "painted",
+            "sold",
+            "lost",
+            "washed",
+            "hid",
+            "lifted",
+            "dropped",
+            "measured",
+            "forgot",
+            "borrowed",
+            "watched",
+            "counted",
+            "brought",
+            "emptied",
+            "covered",
+            "pushed",
+            "kept",
+            "cleaned");
     private static final List<String> WHERE = List.of(
-            "by the river", "under the stairs", "near the wall", "behind the door", "across the water", "on the hill",
-            "at the end of the lane", "beside the fire", "below the cliffs", "along the shore", "in the long grass",
-            "over the fields", "between the houses", "upon the sand", "outside the town", "above the stable");
+            "by the river",
+            "under the stairs",
+            "near the wall",
+            "behind the door",
+            "across the water",
+            "on the hill",
+            "at the end of the lane",
+            "beside the fire",
+            "below the cliffs",
+            "along the shore",
+            "in the long grass",
+            "over the fields",
+            "between the houses",
+            "upon the sand",
+            "outside the town",
+            "above the stable");
     private static final List<String> TIMES = List.of(
-            "morning", "evening", "winter", "spring", "night", "summer", "week", "autumn", "afternoon", "month", "season",
+            "morning",
+            "evening",
+            "winter",
+            "spring",
+            "night",
+            "summer",
+            "week",
+            "autumn",
+            "afternoon",
+            "month",
+            "season",
             "day");
     private static final List<String> WEATHER = List.of(
             "rain", "fog", "wind", "storm", "frost", "snow", "mist", "heat", "thunder", "tide", "drizzle", "gale");
     private static final List<String> MANNERS = List.of(
-            "slowly", "in silence", "with great care", "without a word", "at once", "gladly", "in haste", "softly",
-            "as usual", "too late", "against all advice", "with a smile");
+            "slowly",
+            "in silence",
+            "with great care",
+            "without a word",
+            "at once",
+            "gladly",
+            "in haste",
+            "softly",
+            "as usual",
+            "too late",
+            "against all advice",
+            "with a smile");
     private static final List<String> MOODS = List.of(
-            "angry", "tired", "pleased", "afraid", "sorry", "proud", "ashamed", "content", "uneasy", "surprised", "merry");
-    private static final List<String> WALKS = List.of("went to", "came to", "returned to", "left", "reached", "crossed");
+            "angry",
+            "tired",
+            "pleased",
+            "afraid",
+            "sorry",
+            "proud",
+            "ashamed",
+            "content",
+            "uneasy",
+            "surprised",
+            "merry");
+    private static final List<String> WALKS =
+            List.of("went to", "came to", "returned to", "left", "reached", "crossed");
 
     private final SplittableRandom random;
 
@@ -106,7 +210,11 @@ final class Chronicle {
     private static void appendWord(StringBuilder sentence, String word) {
         boolean vowel = "aeiou".indexOf(word.charAt(0)) >= 0;
         int end = sentence.length();
-        if (vowel && end >= 3 && sentence.substring(end - 3).toLowerCase(java.util.Locale.ROOT).equals(" a ")) {
+        if (vowel
+                && end >= 3
+                && sentence.substring(end - 3)
+                        .toLowerCase(java.util.Locale.ROOT)
+                        .equals(" a ")) {
             sentence.insert(end - 1, 'n');
         }
         sentence.append(word);

@@ -41,7 +41,8 @@ public record GenerationOptions(
         require(minP >= 0 && minP <= 1, "Min-p must be between 0 and 1, not " + minP + "; 0 switches it off");
         require(
                 repetitionPenalty > 0 && repetitionPenalty <= 100,
-                "The repetition penalty must be above 0 and at most 100, not " + repetitionPenalty + "; 1 switches it off");
+                "The repetition penalty must be above 0 and at most 100, not " + repetitionPenalty
+                        + "; 1 switches it off");
         require(penaltyWindow >= 0, "The penalty window must not be negative, but is " + penaltyWindow);
         require(stopStrings.stream().noneMatch(String::isEmpty), "A stop string must not be empty");
     }

@@ -17,14 +17,15 @@ import java.util.function.ToIntFunction;
  */
 public record Haystack(String text, List<Fact> facts, Fact needle) {
     private static final List<String> ONSETS = List.of(
-            "b", "br", "c", "d", "dr", "f", "g", "gr", "h", "k", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v", "w");
+            "b", "br", "c", "d", "dr", "f", "g", "gr", "h", "k", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v",
+            "w");
     private static final List<String> VOWELS = List.of("a", "e", "i", "o", "u", "ai", "ea");
     private static final List<String> CODAS = List.of("n", "r", "l", "m", "nd", "rt", "ll", "th", "sk", "ck", "x");
     private static final List<String> ATTRIBUTES = List.of("code", "number", "badge", "pin");
     private static final List<String> COLOURS =
             List.of("red", "blue", "green", "black", "white", "golden", "silver", "brown", "grey", "yellow");
-    private static final List<String> POSSESSIONS =
-            List.of("lamp", "ring", "sword", "cup", "hat", "drum", "bell", "mirror", "knife", "flute", "crown", "violin");
+    private static final List<String> POSSESSIONS = List.of(
+            "lamp", "ring", "sword", "cup", "hat", "drum", "bell", "mirror", "knife", "flute", "crown", "violin");
     private static final List<String> TRADES =
             List.of("baker", "tailor", "doctor", "farmer", "judge", "painter", "sailor", "hunter", "miller", "weaver");
 
@@ -77,8 +78,9 @@ public record Haystack(String text, List<Fact> facts, Fact needle) {
             room -= tokenCount.applyAsInt(fact.sentence());
         }
         if (room < 0) {
-            throw LayercakeException.badInput("A text of " + tokens + " tokens has no room for " + facts
-                    + (facts == 1 ? " fact" : " facts") + " and a question; ask for at least " + (tokens - room) + " tokens.");
+            throw LayercakeException.badInput(
+                    "A text of " + tokens + " tokens has no room for " + facts + (facts == 1 ? " fact" : " facts")
+                            + " and a question; ask for at least " + (tokens - room) + " tokens.");
         }
         List<String> sentences = filler(random.nextLong(), room, tokenCount);
         int fillerCount = sentences.size();

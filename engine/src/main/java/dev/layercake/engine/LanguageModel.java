@@ -183,7 +183,8 @@ public final class LanguageModel implements AutoCloseable {
         }
         long perThread = policy.usesWindowAttention() ? 4L * policy.scorer().window() : 0;
         long perHead = 4L * 4 + Long.BYTES;
-        return promptTokens * (perThread * options.threads() + perHead * model.config().kvHeads());
+        return promptTokens
+                * (perThread * options.threads() + perHead * model.config().kvHeads());
     }
 
     /** The memory of all sessions' keys and values, made when first asked for. */

@@ -58,7 +58,9 @@ final class MachineMemory {
             for (String line : Files.readAllLines(file)) {
                 if (line.startsWith(name)) {
                     String digits = line.substring(name.length()).replaceAll("[^0-9]", "");
-                    return digits.isEmpty() ? OptionalLong.empty() : OptionalLong.of(Long.parseLong(digits) * unitBytes);
+                    return digits.isEmpty()
+                            ? OptionalLong.empty()
+                            : OptionalLong.of(Long.parseLong(digits) * unitBytes);
                 }
             }
             return OptionalLong.empty();

@@ -58,7 +58,8 @@ public record MemoryPlan(
     /** The plan in one line. */
     @Override
     public String toString() {
-        return Bytes.text(totalBytes()) + " at most: " + Bytes.text(weightBytes) + " weights, " + Bytes.text(kvPeakBytes)
+        return Bytes.text(totalBytes()) + " at most: " + Bytes.text(weightBytes) + " weights, "
+                + Bytes.text(kvPeakBytes)
                 + " keys and values, " + Bytes.text(workingBytes) + " working memory; " + Bytes.text(availableBytes)
                 + " available";
     }

@@ -100,8 +100,8 @@ public final class Session implements AutoCloseable {
     public Generation chat(List<ChatMessage> conversation, GenerationOptions options) {
         Optional<ChatTemplate> template = owner.model().chatTemplate();
         if (template.isEmpty()) {
-            throw LayercakeException.badInput(
-                    "The model " + owner.model().name() + " has no chat template; give it plain text instead of messages.");
+            throw LayercakeException.badInput("The model " + owner.model().name()
+                    + " has no chat template; give it plain text instead of messages.");
         }
         endRunning();
         Tokenizer tokenizer = owner.model().tokenizer();
@@ -178,7 +178,8 @@ public final class Session implements AutoCloseable {
         long needed = (long) cache.tokensSeen() + promptTokens + maxTokens;
         if (needed > owner.contextTokens()) {
             String before = cache.tokensSeen() == 0 ? "" : cache.tokensSeen() + " tokens so far, ";
-            throw LayercakeException.overCapacity("The text would grow to " + needed + " tokens (" + before + promptTokens
+            throw LayercakeException.overCapacity("The text would grow to " + needed + " tokens (" + before
+                    + promptTokens
                     + " of the prompt, up to " + maxTokens + " of the answer), but the context is "
                     + owner.contextTokens() + "; shorten the prompt, ask for fewer tokens, or set a larger context if"
                     + " you accept what a model makes of a text longer than it was made for.");

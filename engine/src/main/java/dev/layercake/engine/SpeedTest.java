@@ -141,7 +141,8 @@ public final class SpeedTest {
 
     /** Fills a cache with the entries of a text of {@code depth} tokens and reserves what {@code more} tokens will take. */
     private void fill(KvCache cache, int depth, int more) {
-        KvPlan plan = KvPlan.of(cache.layout(), cache.lease().pool().rowsPerPage(), cache.policy(), Math.max(1, depth), more + 1);
+        KvPlan plan = KvPlan.of(
+                cache.layout(), cache.lease().pool().rowsPerPage(), cache.policy(), Math.max(1, depth), more + 1);
         cache.lease().reserve(plan.peakBytes());
         if (depth > 0) {
             owner.compute(() -> false, () -> fill(cache, depth));

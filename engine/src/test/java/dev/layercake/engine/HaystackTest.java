@@ -19,13 +19,15 @@ final class HaystackTest {
             Haystack haystack = generate(seed, 600, 6, seed / 49.);
             assertThat(haystack.facts()).hasSize(6).doesNotHaveDuplicates();
             for (Haystack.Fact fact : haystack.facts()) {
-                assertThat(haystack.text().split(java.util.regex.Pattern.quote(fact.sentence()), -1)).hasSize(2);
+                assertThat(haystack.text().split(java.util.regex.Pattern.quote(fact.sentence()), -1))
+                        .hasSize(2);
                 assertThat(fact.sentence()).contains(fact.answer());
             }
             double place = (double) haystack.text().indexOf(haystack.needle().sentence())
                     / haystack.text().length();
             assertThat(place).isBetween(seed / 49. - .12, seed / 49. + .12);
-            assertThat(haystack.needle().sentence()).matches(" The (code|number|badge|pin) of [A-Z][a-z]+ is \\d{4}\\.");
+            assertThat(haystack.needle().sentence())
+                    .matches(" The (code|number|badge|pin) of [A-Z][a-z]+ is \\d{4}\\.");
             assertThat(haystack.needle().question()).matches(" What is the (code|number|badge|pin) of [A-Z][a-z]+\\?");
         }
     }

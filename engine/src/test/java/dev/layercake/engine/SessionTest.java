@@ -63,7 +63,8 @@ final class SessionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"full", "streaming(budget=600)", "snapkv(budget=600)", "cake(budget=600)", "random(budget=600)"})
+    @ValueSource(
+            strings = {"full", "streaming(budget=600)", "snapkv(budget=600)", "cake(budget=600)", "random(budget=600)"})
     void aBudgetAboveTheTextGivesTheTokensOfFull(String policy) {
         Haystack haystack = haystack(5, 400, 3, .3);
         try (Session full = model.session("full");
@@ -101,7 +102,9 @@ final class SessionTest {
             assertThat(kv.tokensSeen()).isEqualTo(summary.promptTokens() + summary.decodeSteps());
             assertThat(kv.slices().stream().mapToLong(Slice::total).sum()).isEqualTo(128L * 6 * 2);
             assertThat(kv.bytesNow()).isLessThan(kv.bytesPeak());
-            assertThat(kv.bytesPeak()).isLessThan(kv.bytesFull()).isLessThanOrEqualTo(summary.plan().kvPeakBytes());
+            assertThat(kv.bytesPeak())
+                    .isLessThan(kv.bytesFull())
+                    .isLessThanOrEqualTo(summary.plan().kvPeakBytes());
         }
     }
 
@@ -143,7 +146,9 @@ final class SessionTest {
                 .topP(.98f)
                 .seed(77)
                 .build();
-        assertThat(wander(options)).isEqualTo(wander(options)).isNotEqualTo(wander(options.toBuilder().seed(78).build()));
+        assertThat(wander(options))
+                .isEqualTo(wander(options))
+                .isNotEqualTo(wander(options.toBuilder().seed(78).build()));
     }
 
     private static List<Integer> wander(GenerationOptions options) {
@@ -156,7 +161,8 @@ final class SessionTest {
     void aStopStringEndsTheAnswerAndIsNotShown() {
         Haystack haystack = haystack(8, 300, 1, .5);
         String answer = haystack.needle().answer();
-        GenerationOptions options = SHORT.toBuilder().stopStrings(answer.substring(3)).build();
+        GenerationOptions options =
+                SHORT.toBuilder().stopStrings(answer.substring(3)).build();
         try (Session session = model.session("full")) {
             GenerationSummary summary = session.ask(haystack.prompt(), options).summary();
             assertThat(summary.finishReason()).isEqualTo(FinishReason.STOP_STRING);
@@ -181,16 +187,16 @@ final class SessionTest {
             assertThat(summary.finishReason()).isEqualTo(FinishReason.CANCELLED);
             assertThat(summary.tokens()).isEmpty();
             assertThat(session.kv().bytesNow()).isZero();
-            assertThat(haystack.needle().answeredBy(session.ask(haystack.prompt(), SHORT).text())).isTrue();
+            assertThat(haystack.needle()
+                            .answeredBy(session.ask(haystack.prompt(), SHORT).text()))
+                    .isTrue();
         }
     }
 
     @Test
     void anotherThreadMayCancelBetweenTokens() throws InterruptedException {
-        GenerationOptions endless = GenerationOptions.builder()
-                .maxTokens(1500)
-                .temperature(3)
-                .build();
+        GenerationOptions endless =
+                GenerationOptions.builder().maxTokens(1500).temperature(3).build();
         try (Session session = model.session("streaming(budget=64)")) {
             CountDownLatch begun = new CountDownLatch(1);
             Thread canceller = Thread.ofVirtual().start(() -> {
@@ -223,7 +229,8 @@ final class SessionTest {
         try (Session session = model.session("full")) {
             var first = session.ask(haystack.prompt(), SHORT).iterator();
             assertThat(first.hasNext()).isTrue();
-            GenerationSummary second = session.ask(haystack.needle().question(), SHORT).summary();
+            GenerationSummary second =
+                    session.ask(haystack.needle().question(), SHORT).summary();
             assertThat(second.promptTokens()).isLessThan(40);
             assertThat(first.next()).isNotEmpty();
             assertThat(first.hasNext()).isFalse();
@@ -238,7 +245,8 @@ final class SessionTest {
                 Session second = model.session("full")) {
             var answer = first.ask(one.prompt(), SHORT).iterator();
             StringBuilder text = new StringBuilder(answer.next());
-            assertThat(two.needle().answeredBy(second.ask(two.prompt(), SHORT).text())).isTrue();
+            assertThat(two.needle().answeredBy(second.ask(two.prompt(), SHORT).text()))
+                    .isTrue();
             answer.forEachRemaining(text::append);
             assertThat(one.needle().answeredBy(text.toString())).isTrue();
             assertThat(model.pool().bytesInUse())
@@ -260,13 +268,16 @@ final class SessionTest {
 
     @Test
     void aPoolTooSmallRefusesBeforeAnythingIsComputed() {
-        EngineOptions small = EngineOptions.builder().threads(1).kvMemoryBytes(1 << 20).build();
+        EngineOptions small =
+                EngineOptions.builder().threads(1).kvMemoryBytes(1 << 20).build();
         Haystack haystack = haystack(13, 900, 1, .5);
         try (LanguageModel narrow = Crumb.load(small);
                 Session full = narrow.session("full");
                 Session cake = narrow.session("cake(budget=64)")) {
-            refused(() -> full.ask(haystack.prompt(), SHORT), Category.OVER_CAPACITY).contains("KV memory");
-            assertThat(cake.ask(haystack.prompt(), SHORT).summary().kv().bytesPeak()).isLessThanOrEqualTo(1 << 20);
+            refused(() -> full.ask(haystack.prompt(), SHORT), Category.OVER_CAPACITY)
+                    .contains("KV memory");
+            assertThat(cake.ask(haystack.prompt(), SHORT).summary().kv().bytesPeak())
+                    .isLessThanOrEqualTo(1 << 20);
         }
     }
 
