@@ -51,37 +51,36 @@ final class GroupProduct {
      * filled; what it holds beyond the last key is the last key's again.
      */
     static void scores(long keys, long stride, int count, int vectors, long queries, long scores) {
+        if (MANY_REGISTERS) {
+            scoreTiles(keys, stride, count, vectors, queries, scores);
+            return;
+        }
         for (int key = 0; key < count; key += KEYS) {
             long k0 = keys + key * stride;
             long k1 = keys + Math.min(key + 1, count - 1) * stride;
             long k2 = keys + Math.min(key + 2, count - 1) * stride;
             long k3 = keys + Math.min(key + 3, count - 1) * stride;
             long target = scores + (long) (key / KEYS) * TILE_BYTES;
-            if (MANY_REGISTERS) {
-                scoreTile(k0, k1, k2, k3, vectors, queries, target);
-            } else {
-                for (int query = 0; query < QUERIES; query++) {
-                    scoreNarrow(k0, k1, k2, k3, vectors, queries + query * Lanes.BYTES, target + query * QUERY_BYTES);
-                }
+            for (int query = 0; query < QUERIES; query++) {
+                scoreNarrow(k0, k1, k2, k3, vectors, queries + query * Lanes.BYTES, target + query * QUERY_BYTES);
             }
         }
     }
 
     /** As {@link #scores}, of rows that are {@code pairs} whole vectors of pairs of bfloat16 numbers long. */
     static void scoresBfloat16(long keys, long stride, int count, int pairs, long queries, long scores) {
+        if (MANY_REGISTERS) {
+            scoreTilesBfloat16(keys, stride, count, pairs, queries, scores);
+            return;
+        }
         for (int key = 0; key < count; key += KEYS) {
             long k0 = keys + key * stride;
             long k1 = keys + Math.min(key + 1, count - 1) * stride;
             long k2 = keys + Math.min(key + 2, count - 1) * stride;
             long k3 = keys + Math.min(key + 3, count - 1) * stride;
             long target = scores + (long) (key / KEYS) * TILE_BYTES;
-            if (MANY_REGISTERS) {
-                scoreTileBfloat16(k0, k1, k2, k3, pairs, queries, target);
-            } else {
-                for (int query = 0; query < QUERIES; query++) {
-                    scoreNarrowBfloat16(
-                            k0, k1, k2, k3, pairs, queries + query * Lanes.BYTES, target + query * QUERY_BYTES);
-                }
+            for (int query = 0; query < QUERIES; query++) {
+                scoreNarrowBfloat16(k0, k1, k2, k3, pairs, queries + query * Lanes.BYTES, target + query * QUERY_BYTES);
             }
         }
     }
@@ -140,158 +139,174 @@ final class GroupProduct {
         most.max(most.rearrange(EXCHANGE_2)).intoMemorySegment(ALL, address, LITTLE);
     }
 
-    private static void scoreTile(long k0, long k1, long k2, long k3, int vectors, long queries, long target) {
-        FloatVector s0 = FloatVector.zero(FLOATS);
-        FloatVector s1 = FloatVector.zero(FLOATS);
-        FloatVector s2 = FloatVector.zero(FLOATS);
-        FloatVector s3 = FloatVector.zero(FLOATS);
-        FloatVector s4 = FloatVector.zero(FLOATS);
-        FloatVector s5 = FloatVector.zero(FLOATS);
-        FloatVector s6 = FloatVector.zero(FLOATS);
-        FloatVector s7 = FloatVector.zero(FLOATS);
-        FloatVector s8 = FloatVector.zero(FLOATS);
-        FloatVector s9 = FloatVector.zero(FLOATS);
-        FloatVector s10 = FloatVector.zero(FLOATS);
-        FloatVector s11 = FloatVector.zero(FLOATS);
-        FloatVector s12 = FloatVector.zero(FLOATS);
-        FloatVector s13 = FloatVector.zero(FLOATS);
-        FloatVector s14 = FloatVector.zero(FLOATS);
-        FloatVector s15 = FloatVector.zero(FLOATS);
-        for (int i = 0; i < vectors; i++) {
-            long offset = (long) i * Lanes.BYTES;
-            long query = queries + (long) i * ROW_BYTES;
-            FloatVector key0 = FloatVector.fromMemorySegment(FLOATS, ALL, k0 + offset, LITTLE);
-            FloatVector key1 = FloatVector.fromMemorySegment(FLOATS, ALL, k1 + offset, LITTLE);
-            FloatVector key2 = FloatVector.fromMemorySegment(FLOATS, ALL, k2 + offset, LITTLE);
-            FloatVector key3 = FloatVector.fromMemorySegment(FLOATS, ALL, k3 + offset, LITTLE);
-            FloatVector q0 = FloatVector.fromMemorySegment(FLOATS, ALL, query, LITTLE);
-            s0 = key0.fma(q0, s0);
-            s1 = key1.fma(q0, s1);
-            s2 = key2.fma(q0, s2);
-            s3 = key3.fma(q0, s3);
-            FloatVector q1 = FloatVector.fromMemorySegment(FLOATS, ALL, query + Lanes.BYTES, LITTLE);
-            s4 = key0.fma(q1, s4);
-            s5 = key1.fma(q1, s5);
-            s6 = key2.fma(q1, s6);
-            s7 = key3.fma(q1, s7);
-            FloatVector q2 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 2 * Lanes.BYTES, LITTLE);
-            s8 = key0.fma(q2, s8);
-            s9 = key1.fma(q2, s9);
-            s10 = key2.fma(q2, s10);
-            s11 = key3.fma(q2, s11);
-            FloatVector q3 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 3 * Lanes.BYTES, LITTLE);
-            s12 = key0.fma(q3, s12);
-            s13 = key1.fma(q3, s13);
-            s14 = key2.fma(q3, s14);
-            s15 = key3.fma(q3, s15);
+    private static void scoreTiles(long keys, long stride, int count, int vectors, long queries, long scores) {
+        for (int key = 0; key < count; key += KEYS) {
+            long k0 = keys + key * stride;
+            long k1 = keys + Math.min(key + 1, count - 1) * stride;
+            long k2 = keys + Math.min(key + 2, count - 1) * stride;
+            long k3 = keys + Math.min(key + 3, count - 1) * stride;
+            long target = scores + (long) (key / KEYS) * TILE_BYTES;
+
+            FloatVector s0 = FloatVector.zero(FLOATS);
+            FloatVector s1 = FloatVector.zero(FLOATS);
+            FloatVector s2 = FloatVector.zero(FLOATS);
+            FloatVector s3 = FloatVector.zero(FLOATS);
+            FloatVector s4 = FloatVector.zero(FLOATS);
+            FloatVector s5 = FloatVector.zero(FLOATS);
+            FloatVector s6 = FloatVector.zero(FLOATS);
+            FloatVector s7 = FloatVector.zero(FLOATS);
+            FloatVector s8 = FloatVector.zero(FLOATS);
+            FloatVector s9 = FloatVector.zero(FLOATS);
+            FloatVector s10 = FloatVector.zero(FLOATS);
+            FloatVector s11 = FloatVector.zero(FLOATS);
+            FloatVector s12 = FloatVector.zero(FLOATS);
+            FloatVector s13 = FloatVector.zero(FLOATS);
+            FloatVector s14 = FloatVector.zero(FLOATS);
+            FloatVector s15 = FloatVector.zero(FLOATS);
+            for (int i = 0; i < vectors; i++) {
+                long offset = (long) i * Lanes.BYTES;
+                long query = queries + (long) i * ROW_BYTES;
+                FloatVector key0 = FloatVector.fromMemorySegment(FLOATS, ALL, k0 + offset, LITTLE);
+                FloatVector key1 = FloatVector.fromMemorySegment(FLOATS, ALL, k1 + offset, LITTLE);
+                FloatVector key2 = FloatVector.fromMemorySegment(FLOATS, ALL, k2 + offset, LITTLE);
+                FloatVector key3 = FloatVector.fromMemorySegment(FLOATS, ALL, k3 + offset, LITTLE);
+                FloatVector q0 = FloatVector.fromMemorySegment(FLOATS, ALL, query, LITTLE);
+                s0 = key0.fma(q0, s0);
+                s1 = key1.fma(q0, s1);
+                s2 = key2.fma(q0, s2);
+                s3 = key3.fma(q0, s3);
+                FloatVector q1 = FloatVector.fromMemorySegment(FLOATS, ALL, query + Lanes.BYTES, LITTLE);
+                s4 = key0.fma(q1, s4);
+                s5 = key1.fma(q1, s5);
+                s6 = key2.fma(q1, s6);
+                s7 = key3.fma(q1, s7);
+                FloatVector q2 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 2 * Lanes.BYTES, LITTLE);
+                s8 = key0.fma(q2, s8);
+                s9 = key1.fma(q2, s9);
+                s10 = key2.fma(q2, s10);
+                s11 = key3.fma(q2, s11);
+                FloatVector q3 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 3 * Lanes.BYTES, LITTLE);
+                s12 = key0.fma(q3, s12);
+                s13 = key1.fma(q3, s13);
+                s14 = key2.fma(q3, s14);
+                s15 = key3.fma(q3, s15);
+            }
+            s0 = s0.blend(s8, UPPER_8).add(s8.blend(s0, UPPER_8).rearrange(EXCHANGE_8));
+            s1 = s1.blend(s9, UPPER_8).add(s9.blend(s1, UPPER_8).rearrange(EXCHANGE_8));
+            s2 = s2.blend(s10, UPPER_8).add(s10.blend(s2, UPPER_8).rearrange(EXCHANGE_8));
+            s3 = s3.blend(s11, UPPER_8).add(s11.blend(s3, UPPER_8).rearrange(EXCHANGE_8));
+            s4 = s4.blend(s12, UPPER_8).add(s12.blend(s4, UPPER_8).rearrange(EXCHANGE_8));
+            s5 = s5.blend(s13, UPPER_8).add(s13.blend(s5, UPPER_8).rearrange(EXCHANGE_8));
+            s6 = s6.blend(s14, UPPER_8).add(s14.blend(s6, UPPER_8).rearrange(EXCHANGE_8));
+            s7 = s7.blend(s15, UPPER_8).add(s15.blend(s7, UPPER_8).rearrange(EXCHANGE_8));
+            s0 = s0.blend(s4, UPPER_4).add(s4.blend(s0, UPPER_4).rearrange(EXCHANGE_4));
+            s1 = s1.blend(s5, UPPER_4).add(s5.blend(s1, UPPER_4).rearrange(EXCHANGE_4));
+            s2 = s2.blend(s6, UPPER_4).add(s6.blend(s2, UPPER_4).rearrange(EXCHANGE_4));
+            s3 = s3.blend(s7, UPPER_4).add(s7.blend(s3, UPPER_4).rearrange(EXCHANGE_4));
+            s0 = s0.blend(s2, UPPER_2).add(s2.blend(s0, UPPER_2).rearrange(EXCHANGE_2));
+            s1 = s1.blend(s3, UPPER_2).add(s3.blend(s1, UPPER_2).rearrange(EXCHANGE_2));
+            s0 = s0.blend(s1, UPPER_1).add(s1.blend(s0, UPPER_1).rearrange(EXCHANGE_1));
+            s0.intoMemorySegment(ALL, target, LITTLE);
         }
-        s0 = s0.blend(s8, UPPER_8).add(s8.blend(s0, UPPER_8).rearrange(EXCHANGE_8));
-        s1 = s1.blend(s9, UPPER_8).add(s9.blend(s1, UPPER_8).rearrange(EXCHANGE_8));
-        s2 = s2.blend(s10, UPPER_8).add(s10.blend(s2, UPPER_8).rearrange(EXCHANGE_8));
-        s3 = s3.blend(s11, UPPER_8).add(s11.blend(s3, UPPER_8).rearrange(EXCHANGE_8));
-        s4 = s4.blend(s12, UPPER_8).add(s12.blend(s4, UPPER_8).rearrange(EXCHANGE_8));
-        s5 = s5.blend(s13, UPPER_8).add(s13.blend(s5, UPPER_8).rearrange(EXCHANGE_8));
-        s6 = s6.blend(s14, UPPER_8).add(s14.blend(s6, UPPER_8).rearrange(EXCHANGE_8));
-        s7 = s7.blend(s15, UPPER_8).add(s15.blend(s7, UPPER_8).rearrange(EXCHANGE_8));
-        s0 = s0.blend(s4, UPPER_4).add(s4.blend(s0, UPPER_4).rearrange(EXCHANGE_4));
-        s1 = s1.blend(s5, UPPER_4).add(s5.blend(s1, UPPER_4).rearrange(EXCHANGE_4));
-        s2 = s2.blend(s6, UPPER_4).add(s6.blend(s2, UPPER_4).rearrange(EXCHANGE_4));
-        s3 = s3.blend(s7, UPPER_4).add(s7.blend(s3, UPPER_4).rearrange(EXCHANGE_4));
-        s0 = s0.blend(s2, UPPER_2).add(s2.blend(s0, UPPER_2).rearrange(EXCHANGE_2));
-        s1 = s1.blend(s3, UPPER_2).add(s3.blend(s1, UPPER_2).rearrange(EXCHANGE_2));
-        s0 = s0.blend(s1, UPPER_1).add(s1.blend(s0, UPPER_1).rearrange(EXCHANGE_1));
-        s0.intoMemorySegment(ALL, target, LITTLE);
     }
 
-    private static void scoreTileBfloat16(long k0, long k1, long k2, long k3, int pairs, long queries, long target) {
-        FloatVector s0 = FloatVector.zero(FLOATS);
-        FloatVector s1 = FloatVector.zero(FLOATS);
-        FloatVector s2 = FloatVector.zero(FLOATS);
-        FloatVector s3 = FloatVector.zero(FLOATS);
-        FloatVector s4 = FloatVector.zero(FLOATS);
-        FloatVector s5 = FloatVector.zero(FLOATS);
-        FloatVector s6 = FloatVector.zero(FLOATS);
-        FloatVector s7 = FloatVector.zero(FLOATS);
-        FloatVector s8 = FloatVector.zero(FLOATS);
-        FloatVector s9 = FloatVector.zero(FLOATS);
-        FloatVector s10 = FloatVector.zero(FLOATS);
-        FloatVector s11 = FloatVector.zero(FLOATS);
-        FloatVector s12 = FloatVector.zero(FLOATS);
-        FloatVector s13 = FloatVector.zero(FLOATS);
-        FloatVector s14 = FloatVector.zero(FLOATS);
-        FloatVector s15 = FloatVector.zero(FLOATS);
-        for (int i = 0; i < pairs; i++) {
-            long offset = (long) i * Lanes.BYTES;
-            long query = queries + (long) i * 2 * ROW_BYTES;
-            IntVector pair0 = IntVector.fromMemorySegment(INTS, ALL, k0 + offset, LITTLE);
-            IntVector pair1 = IntVector.fromMemorySegment(INTS, ALL, k1 + offset, LITTLE);
-            IntVector pair2 = IntVector.fromMemorySegment(INTS, ALL, k2 + offset, LITTLE);
-            IntVector pair3 = IntVector.fromMemorySegment(INTS, ALL, k3 + offset, LITTLE);
-            FloatVector evens0 = pair0.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-            FloatVector evens1 = pair1.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-            FloatVector evens2 = pair2.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-            FloatVector evens3 = pair3.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-            FloatVector evensQuery0 = FloatVector.fromMemorySegment(FLOATS, ALL, query, LITTLE);
-            s0 = evens0.fma(evensQuery0, s0);
-            s1 = evens1.fma(evensQuery0, s1);
-            s2 = evens2.fma(evensQuery0, s2);
-            s3 = evens3.fma(evensQuery0, s3);
-            FloatVector evensQuery1 = FloatVector.fromMemorySegment(FLOATS, ALL, query + Lanes.BYTES, LITTLE);
-            s4 = evens0.fma(evensQuery1, s4);
-            s5 = evens1.fma(evensQuery1, s5);
-            s6 = evens2.fma(evensQuery1, s6);
-            s7 = evens3.fma(evensQuery1, s7);
-            FloatVector evensQuery2 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 2 * Lanes.BYTES, LITTLE);
-            s8 = evens0.fma(evensQuery2, s8);
-            s9 = evens1.fma(evensQuery2, s9);
-            s10 = evens2.fma(evensQuery2, s10);
-            s11 = evens3.fma(evensQuery2, s11);
-            FloatVector evensQuery3 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 3 * Lanes.BYTES, LITTLE);
-            s12 = evens0.fma(evensQuery3, s12);
-            s13 = evens1.fma(evensQuery3, s13);
-            s14 = evens2.fma(evensQuery3, s14);
-            s15 = evens3.fma(evensQuery3, s15);
-            FloatVector odds0 = pair0.lanewise(VectorOperators.AND, 0xFFFF0000).reinterpretAsFloats();
-            FloatVector odds1 = pair1.lanewise(VectorOperators.AND, 0xFFFF0000).reinterpretAsFloats();
-            FloatVector odds2 = pair2.lanewise(VectorOperators.AND, 0xFFFF0000).reinterpretAsFloats();
-            FloatVector odds3 = pair3.lanewise(VectorOperators.AND, 0xFFFF0000).reinterpretAsFloats();
-            FloatVector oddsQuery0 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 4 * Lanes.BYTES, LITTLE);
-            s0 = odds0.fma(oddsQuery0, s0);
-            s1 = odds1.fma(oddsQuery0, s1);
-            s2 = odds2.fma(oddsQuery0, s2);
-            s3 = odds3.fma(oddsQuery0, s3);
-            FloatVector oddsQuery1 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 5 * Lanes.BYTES, LITTLE);
-            s4 = odds0.fma(oddsQuery1, s4);
-            s5 = odds1.fma(oddsQuery1, s5);
-            s6 = odds2.fma(oddsQuery1, s6);
-            s7 = odds3.fma(oddsQuery1, s7);
-            FloatVector oddsQuery2 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 6 * Lanes.BYTES, LITTLE);
-            s8 = odds0.fma(oddsQuery2, s8);
-            s9 = odds1.fma(oddsQuery2, s9);
-            s10 = odds2.fma(oddsQuery2, s10);
-            s11 = odds3.fma(oddsQuery2, s11);
-            FloatVector oddsQuery3 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 7 * Lanes.BYTES, LITTLE);
-            s12 = odds0.fma(oddsQuery3, s12);
-            s13 = odds1.fma(oddsQuery3, s13);
-            s14 = odds2.fma(oddsQuery3, s14);
-            s15 = odds3.fma(oddsQuery3, s15);
+    private static void scoreTilesBfloat16(long keys, long stride, int count, int pairs, long queries, long scores) {
+        for (int key = 0; key < count; key += KEYS) {
+            long k0 = keys + key * stride;
+            long k1 = keys + Math.min(key + 1, count - 1) * stride;
+            long k2 = keys + Math.min(key + 2, count - 1) * stride;
+            long k3 = keys + Math.min(key + 3, count - 1) * stride;
+            long target = scores + (long) (key / KEYS) * TILE_BYTES;
+
+            FloatVector s0 = FloatVector.zero(FLOATS);
+            FloatVector s1 = FloatVector.zero(FLOATS);
+            FloatVector s2 = FloatVector.zero(FLOATS);
+            FloatVector s3 = FloatVector.zero(FLOATS);
+            FloatVector s4 = FloatVector.zero(FLOATS);
+            FloatVector s5 = FloatVector.zero(FLOATS);
+            FloatVector s6 = FloatVector.zero(FLOATS);
+            FloatVector s7 = FloatVector.zero(FLOATS);
+            FloatVector s8 = FloatVector.zero(FLOATS);
+            FloatVector s9 = FloatVector.zero(FLOATS);
+            FloatVector s10 = FloatVector.zero(FLOATS);
+            FloatVector s11 = FloatVector.zero(FLOATS);
+            FloatVector s12 = FloatVector.zero(FLOATS);
+            FloatVector s13 = FloatVector.zero(FLOATS);
+            FloatVector s14 = FloatVector.zero(FLOATS);
+            FloatVector s15 = FloatVector.zero(FLOATS);
+            for (int i = 0; i < pairs; i++) {
+                long offset = (long) i * Lanes.BYTES;
+                long query = queries + (long) i * 2 * ROW_BYTES;
+                FloatVector evens0 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 0 * Lanes.BYTES, LITTLE);
+                FloatVector odds0 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 4 * Lanes.BYTES, LITTLE);
+                FloatVector evens1 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 1 * Lanes.BYTES, LITTLE);
+                FloatVector odds1 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 5 * Lanes.BYTES, LITTLE);
+                FloatVector evens2 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 2 * Lanes.BYTES, LITTLE);
+                FloatVector odds2 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 6 * Lanes.BYTES, LITTLE);
+                FloatVector evens3 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 3 * Lanes.BYTES, LITTLE);
+                FloatVector odds3 = FloatVector.fromMemorySegment(FLOATS, ALL, query + 7 * Lanes.BYTES, LITTLE);
+                IntVector pair0 = IntVector.fromMemorySegment(INTS, ALL, k0 + offset, LITTLE);
+                FloatVector e0 = pair0.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+                FloatVector o0 = pair0.lanewise(VectorOperators.AND, 0xFFFF0000).reinterpretAsFloats();
+                s0 = e0.fma(evens0, s0);
+                s4 = e0.fma(evens1, s4);
+                s8 = e0.fma(evens2, s8);
+                s12 = e0.fma(evens3, s12);
+                s0 = o0.fma(odds0, s0);
+                s4 = o0.fma(odds1, s4);
+                s8 = o0.fma(odds2, s8);
+                s12 = o0.fma(odds3, s12);
+                IntVector pair1 = IntVector.fromMemorySegment(INTS, ALL, k1 + offset, LITTLE);
+                FloatVector e1 = pair1.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+                FloatVector o1 = pair1.lanewise(VectorOperators.AND, 0xFFFF0000).reinterpretAsFloats();
+                s1 = e1.fma(evens0, s1);
+                s5 = e1.fma(evens1, s5);
+                s9 = e1.fma(evens2, s9);
+                s13 = e1.fma(evens3, s13);
+                s1 = o1.fma(odds0, s1);
+                s5 = o1.fma(odds1, s5);
+                s9 = o1.fma(odds2, s9);
+                s13 = o1.fma(odds3, s13);
+                IntVector pair2 = IntVector.fromMemorySegment(INTS, ALL, k2 + offset, LITTLE);
+                FloatVector e2 = pair2.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+                FloatVector o2 = pair2.lanewise(VectorOperators.AND, 0xFFFF0000).reinterpretAsFloats();
+                s2 = e2.fma(evens0, s2);
+                s6 = e2.fma(evens1, s6);
+                s10 = e2.fma(evens2, s10);
+                s14 = e2.fma(evens3, s14);
+                s2 = o2.fma(odds0, s2);
+                s6 = o2.fma(odds1, s6);
+                s10 = o2.fma(odds2, s10);
+                s14 = o2.fma(odds3, s14);
+                IntVector pair3 = IntVector.fromMemorySegment(INTS, ALL, k3 + offset, LITTLE);
+                FloatVector e3 = pair3.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+                FloatVector o3 = pair3.lanewise(VectorOperators.AND, 0xFFFF0000).reinterpretAsFloats();
+                s3 = e3.fma(evens0, s3);
+                s7 = e3.fma(evens1, s7);
+                s11 = e3.fma(evens2, s11);
+                s15 = e3.fma(evens3, s15);
+                s3 = o3.fma(odds0, s3);
+                s7 = o3.fma(odds1, s7);
+                s11 = o3.fma(odds2, s11);
+                s15 = o3.fma(odds3, s15);
+            }
+            s0 = s0.blend(s8, UPPER_8).add(s8.blend(s0, UPPER_8).rearrange(EXCHANGE_8));
+            s1 = s1.blend(s9, UPPER_8).add(s9.blend(s1, UPPER_8).rearrange(EXCHANGE_8));
+            s2 = s2.blend(s10, UPPER_8).add(s10.blend(s2, UPPER_8).rearrange(EXCHANGE_8));
+            s3 = s3.blend(s11, UPPER_8).add(s11.blend(s3, UPPER_8).rearrange(EXCHANGE_8));
+            s4 = s4.blend(s12, UPPER_8).add(s12.blend(s4, UPPER_8).rearrange(EXCHANGE_8));
+            s5 = s5.blend(s13, UPPER_8).add(s13.blend(s5, UPPER_8).rearrange(EXCHANGE_8));
+            s6 = s6.blend(s14, UPPER_8).add(s14.blend(s6, UPPER_8).rearrange(EXCHANGE_8));
+            s7 = s7.blend(s15, UPPER_8).add(s15.blend(s7, UPPER_8).rearrange(EXCHANGE_8));
+            s0 = s0.blend(s4, UPPER_4).add(s4.blend(s0, UPPER_4).rearrange(EXCHANGE_4));
+            s1 = s1.blend(s5, UPPER_4).add(s5.blend(s1, UPPER_4).rearrange(EXCHANGE_4));
+            s2 = s2.blend(s6, UPPER_4).add(s6.blend(s2, UPPER_4).rearrange(EXCHANGE_4));
+            s3 = s3.blend(s7, UPPER_4).add(s7.blend(s3, UPPER_4).rearrange(EXCHANGE_4));
+            s0 = s0.blend(s2, UPPER_2).add(s2.blend(s0, UPPER_2).rearrange(EXCHANGE_2));
+            s1 = s1.blend(s3, UPPER_2).add(s3.blend(s1, UPPER_2).rearrange(EXCHANGE_2));
+            s0 = s0.blend(s1, UPPER_1).add(s1.blend(s0, UPPER_1).rearrange(EXCHANGE_1));
+            s0.intoMemorySegment(ALL, target, LITTLE);
         }
-        s0 = s0.blend(s8, UPPER_8).add(s8.blend(s0, UPPER_8).rearrange(EXCHANGE_8));
-        s1 = s1.blend(s9, UPPER_8).add(s9.blend(s1, UPPER_8).rearrange(EXCHANGE_8));
-        s2 = s2.blend(s10, UPPER_8).add(s10.blend(s2, UPPER_8).rearrange(EXCHANGE_8));
-        s3 = s3.blend(s11, UPPER_8).add(s11.blend(s3, UPPER_8).rearrange(EXCHANGE_8));
-        s4 = s4.blend(s12, UPPER_8).add(s12.blend(s4, UPPER_8).rearrange(EXCHANGE_8));
-        s5 = s5.blend(s13, UPPER_8).add(s13.blend(s5, UPPER_8).rearrange(EXCHANGE_8));
-        s6 = s6.blend(s14, UPPER_8).add(s14.blend(s6, UPPER_8).rearrange(EXCHANGE_8));
-        s7 = s7.blend(s15, UPPER_8).add(s15.blend(s7, UPPER_8).rearrange(EXCHANGE_8));
-        s0 = s0.blend(s4, UPPER_4).add(s4.blend(s0, UPPER_4).rearrange(EXCHANGE_4));
-        s1 = s1.blend(s5, UPPER_4).add(s5.blend(s1, UPPER_4).rearrange(EXCHANGE_4));
-        s2 = s2.blend(s6, UPPER_4).add(s6.blend(s2, UPPER_4).rearrange(EXCHANGE_4));
-        s3 = s3.blend(s7, UPPER_4).add(s7.blend(s3, UPPER_4).rearrange(EXCHANGE_4));
-        s0 = s0.blend(s2, UPPER_2).add(s2.blend(s0, UPPER_2).rearrange(EXCHANGE_2));
-        s1 = s1.blend(s3, UPPER_2).add(s3.blend(s1, UPPER_2).rearrange(EXCHANGE_2));
-        s0 = s0.blend(s1, UPPER_1).add(s1.blend(s0, UPPER_1).rearrange(EXCHANGE_1));
-        s0.intoMemorySegment(ALL, target, LITTLE);
     }
 
     private static void scoreNarrow(long k0, long k1, long k2, long k3, int vectors, long queries, long target) {

@@ -23,10 +23,7 @@ public final class ChatTemplate {
     private final Map<String, Object> specialTokens;
 
     private ChatTemplate(
-            String source,
-            JinjaTemplate template,
-            @Nullable ChatTemplate toolUse,
-            Map<String, Object> specialTokens) {
+            String source, JinjaTemplate template, @Nullable ChatTemplate toolUse, Map<String, Object> specialTokens) {
         this.source = source;
         this.template = template;
         this.toolUse = toolUse;

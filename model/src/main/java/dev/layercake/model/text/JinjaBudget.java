@@ -13,7 +13,7 @@ final class JinjaBudget {
     static final long MAX_STEPS = 10_000_000;
 
     /** How deep expressions, statements and macro calls may nest while rendering. */
-    static final int MAX_DEPTH = 2_000;
+    static final int MAX_DEPTH = 1_000;
 
     /** Python's sandbox refuses longer ranges. */
     static final long MAX_RANGE = 100_000;

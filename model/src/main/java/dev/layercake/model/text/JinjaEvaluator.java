@@ -2,7 +2,9 @@ package dev.layercake.model.text;
 
 import dev.layercake.model.text.JinjaExpression.Arguments;
 import dev.layercake.model.text.JinjaValue.Undefined;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -83,8 +85,7 @@ final class JinjaEvaluator {
                 Object left = evaluate(logical.left(), scope);
                 yield JinjaOperations.truth(left) == logical.and() ? evaluate(logical.right(), scope) : left;
             }
-            case JinjaExpression.Arithmetic sum ->
-                arithmetic.apply(sum.operator(), evaluate(sum.left(), scope), evaluate(sum.right(), scope));
+            case JinjaExpression.Arithmetic sum -> chain(sum, scope);
             case JinjaExpression.Comparison comparison -> comparison(comparison, scope);
             case JinjaExpression.Concatenation concatenation -> concatenation(concatenation, scope);
             case JinjaExpression.Conditional conditional -> {
@@ -97,6 +98,26 @@ final class JinjaEvaluator {
                         : evaluate(otherwise, scope);
             }
         };
+    }
+
+    /** Computes a chain like a + b + c from its left end, without a level of depth for each of its links. */
+    private Object chain(JinjaExpression.Arithmetic last, JinjaScope scope) {
+        Deque<JinjaExpression.Arithmetic> links = new ArrayDeque<>();
+        JinjaExpression first = last;
+        while (first instanceof JinjaExpression.Arithmetic link) {
+            budget.step();
+            links.push(link);
+            first = link.left();
+        }
+        Object value = evaluate(first, scope);
+        for (JinjaExpression.Arithmetic link : links) {
+            try {
+                value = arithmetic.apply(link.operator(), value, evaluate(link.right(), scope));
+            } catch (JinjaException e) {
+                throw e.at(link.line());
+            }
+        }
+        return value;
     }
 
     private List<Object> all(List<JinjaExpression> expressions, JinjaScope scope) {

@@ -21,8 +21,15 @@ final class JinjaFormat {
 
     /** What is to be done with one value; the fill is a single character. */
     private record Spec(
-            String fill, char align, boolean plus, boolean blank, boolean alternate, boolean group, long width,
-            int precision, char type) {
+            String fill,
+            char align,
+            boolean plus,
+            boolean blank,
+            boolean alternate,
+            boolean group,
+            long width,
+            int precision,
+            char type) {
         Spec withType(char other) {
             return new Spec(fill, align, plus, blank, alternate, group, width, precision, other);
         }
@@ -104,7 +111,13 @@ final class JinjaFormat {
         return new Spec(
                 zero && numeric && !left ? "0" : " ",
                 left ? '<' : zero && numeric ? '=' : '>',
-                plus, blank, alternate, false, width, precision, type);
+                plus,
+                blank,
+                alternate,
+                false,
+                width,
+                precision,
+                type);
     }
 
     private static int number(String digits, int otherwise) {
@@ -125,11 +138,12 @@ final class JinjaFormat {
                 shown = escape && !(value instanceof JinjaValue.Markup) ? JinjaText.escape(shown) : shown;
                 yield padded(cut(shown, spec.precision()), spec);
             }
-            case 'c' -> padded(
-                    value instanceof Long codePoint && Character.isValidCodePoint(codePoint.intValue())
-                            ? Character.toString(codePoint.intValue())
-                            : operations.text(value),
-                    spec);
+            case 'c' ->
+                padded(
+                        value instanceof Long codePoint && Character.isValidCodePoint(codePoint.intValue())
+                                ? Character.toString(codePoint.intValue())
+                                : operations.text(value),
+                        spec);
             case 'd', 'i', 'u' -> {
                 Object number = required(value, spec.type());
                 yield number(number instanceof Double real ? truncated(real) : number, spec.withType('d'));
@@ -168,8 +182,8 @@ final class JinjaFormat {
         };
         if (side.equals("format-center")) {
             long missing = Math.max(0, spec.width() - JinjaText.length(text));
-            String leftPadded = JinjaTextMethods.justify(
-                    budget, text, JinjaText.length(text) + missing / 2, spec.fill(), "rjust");
+            String leftPadded =
+                    JinjaTextMethods.justify(budget, text, JinjaText.length(text) + missing / 2, spec.fill(), "rjust");
             return JinjaTextMethods.justify(budget, leftPadded, spec.width(), spec.fill(), "ljust");
         }
         return JinjaTextMethods.justify(budget, text, spec.width(), spec.fill(), side);
@@ -219,9 +233,7 @@ final class JinjaFormat {
                 int radix = type == 'o' ? 8 : type == 'b' ? 2 : 16;
                 String digits = integer.abs().toString(radix);
                 String prefix = spec.alternate() ? "0" + type : "";
-                return (integer.signum() < 0 ? "-" : "")
-                        + prefix
-                        + (type == 'X' ? JinjaText.upper(digits) : digits);
+                return (integer.signum() < 0 ? "-" : "") + prefix + (type == 'X' ? JinjaText.upper(digits) : digits);
             }
             default -> {}
         }
@@ -239,7 +251,9 @@ final class JinjaFormat {
     }
 
     private static String fixed(double value, int precision) {
-        String digits = new BigDecimal(value).setScale(precision, RoundingMode.HALF_EVEN).toPlainString();
+        String digits = new BigDecimal(value)
+                .setScale(precision, RoundingMode.HALF_EVEN)
+                .toPlainString();
         return negative(value) && !digits.startsWith("-") ? "-" + digits : digits;
     }
 
@@ -341,7 +355,9 @@ final class JinjaFormat {
                 end++;
             }
             String first = path.substring(0, end);
-            Object value = isNumber(first) ? positional(arguments, number(first, 0)) : arguments.named().get(first);
+            Object value = isNumber(first)
+                    ? positional(arguments, number(first, 0))
+                    : arguments.named().get(first);
             if (value == null) {
                 throw JinjaException.of("str.format has no argument '" + first + "'");
             }
@@ -363,7 +379,9 @@ final class JinjaFormat {
         }
 
         private static @Nullable Object positional(JinjaArguments arguments, int index) {
-            return index < arguments.positional().size() ? arguments.positional().get(index) : null;
+            return index < arguments.positional().size()
+                    ? arguments.positional().get(index)
+                    : null;
         }
 
         private static boolean isNumber(String text) {
@@ -375,7 +393,8 @@ final class JinjaFormat {
         if (text.isEmpty()) {
             return operations.text(value);
         }
-        Object number = value instanceof Boolean && !text.matches(".*[bcdeEfFgGnoxX%]") ? null
+        Object number = value instanceof Boolean && !text.matches(".*[bcdeEfFgGnoxX%]")
+                ? null
                 : JinjaArithmetic.numberOrNull(value);
         int i = 0;
         String fill = " ";
@@ -415,18 +434,18 @@ final class JinjaFormat {
             precision = number(text.substring(begin, i), 0);
         }
         char type = i < text.length() ? text.charAt(i++) : 0;
-        if (i < text.length() || (number == null && type != 0 && type != 's') || "bcdeEfFgGnosxX%\0".indexOf(type) < 0) {
-            throw JinjaException.of("the format '" + text + "' is not supported for a "
-                    + JinjaOperations.typeName(value));
+        if (i < text.length()
+                || (number == null && type != 0 && type != 's')
+                || "bcdeEfFgGnosxX%\0".indexOf(type) < 0) {
+            throw JinjaException.of(
+                    "the format '" + text + "' is not supported for a " + JinjaOperations.typeName(value));
         }
         Spec spec = new Spec(fill, align, plus, blank, alternate, group, width, precision, type);
         if (number == null) {
             return padded(cut(operations.text(value), precision), spec);
         }
         if (type == 0 && number instanceof Double real) {
-            return precision < 0
-                    ? number(real, spec, JinjaText.repr(real))
-                    : number(number, spec.withType('g'));
+            return precision < 0 ? number(real, spec, JinjaText.repr(real)) : number(number, spec.withType('g'));
         }
         return number(number, type == 0 ? spec.withType('d') : spec);
     }

@@ -35,8 +35,7 @@ final class JinjaInput {
             case Integer number -> number.longValue();
             case Short number -> number.longValue();
             case Byte number -> number.longValue();
-            case BigInteger number when number.bitLength() < Long.SIZE -> number.longValue();
-            case BigInteger number -> number;
+            case BigInteger number -> number.bitLength() < Long.SIZE ? (Object) number.longValue() : number;
             case BigDecimal number -> number.doubleValue();
             case Map<?, ?> map -> map(variable, map, depth);
             case Iterable<?> items -> {

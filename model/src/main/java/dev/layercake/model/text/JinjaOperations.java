@@ -236,7 +236,7 @@ final class JinjaOperations {
     private static Object existing(Map<Object, Object> map, Object key) {
         Object twin = switch (key) {
             case Boolean flag -> (Object) (flag ? 1L : 0L);
-            case Long number when number == 0 || number == 1 -> number == 1;
+            case Long number -> number == 0 || number == 1 ? (Object) (number == 1) : key;
             default -> key;
         };
         return !map.containsKey(key) && map.containsKey(twin) ? twin : key;
@@ -247,12 +247,26 @@ final class JinjaOperations {
         budget.step();
         return switch (value) {
             case Markup markup -> markup.text();
-            case Tuple tuple -> new Tuple(tuple.items().stream().map(this::key).toList(), List.of());
+            case Tuple tuple -> tupleKey(tuple);
             case List<?> list -> throw JinjaException.of("unhashable type: 'list'");
             case Map<?, ?> map -> throw JinjaException.of("unhashable type: 'dict'");
-            case Double number when number == Math.rint(number) && Math.abs(number) < 1L << 53 -> number.longValue();
+            case Double number -> isSmallInteger(number) ? (Object) number.longValue() : number;
             default -> value;
         };
+    }
+
+    private Tuple tupleKey(Tuple tuple) {
+        // Shared parts are copied for every place they stand in, which costs more than a step.
+        budget.charge(10L + tuple.items().size());
+        List<Object> keys = new ArrayList<>(tuple.items().size());
+        for (Object item : tuple.items()) {
+            keys.add(key(item));
+        }
+        return Tuple.of(keys);
+    }
+
+    private static boolean isSmallInteger(double number) {
+        return number == Math.rint(number) && Math.abs(number) < 1L << 53;
     }
 
     /** The elements of an iterable, each charged as it is taken. */

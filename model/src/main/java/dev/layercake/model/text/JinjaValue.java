@@ -3,7 +3,6 @@ package dev.layercake.model.text;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A value of the template language that has no plain Java counterpart. The others are {@link String}, {@link Boolean},
@@ -102,12 +101,5 @@ sealed interface JinjaValue {
     @FunctionalInterface
     interface Body {
         Object call(JinjaArguments arguments);
-    }
-
-    /** The attribute of a value, or null. */
-    @FunctionalInterface
-    interface Attributes {
-        @Nullable
-        Object get(String name);
     }
 }

@@ -104,21 +104,21 @@ class ChatTemplateTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
-            a\\n{{ x \\| nope }}             | line 2: filter 'nope' is not supported
-            \\n\\n{{ x is nope }}           | line 3: test 'nope' is not supported
-            {% include 'x' %}               | line 1: the tag 'include' is not supported
-            \\n{{ x.y }}                    | line 2: 'x' is undefined
-            {{ 'a'.encode() }}              | line 1: the method str.encode is not supported
-            \\n{% if true %}\\n{{ 1         | line 3: the tag that begins here has no end
-            \\n{% for x in y %}             | line 2: the block 'for' that begins here has no end
-            {% endfor %}                    | line 1: the tag 'endfor' closes or continues nothing
-            \\n{{ 1 2 }}                    | line 2: expected '}}', found '2'
-            {%- macro m() %}\\n{{ 1 + 'a' }}{% endmacro %}\\n{{ m() }} | line 2: unsupported operand type(s) for +: 'int' and 'str'
-            \\n{# x                         | line 2: the comment that begins here has no end
+    @CsvSource(delimiterString = "=>", quoteCharacter = '`', textBlock = """
+            a\\n{{ x | nope }} => line 2: filter 'nope' is not supported
+            \\n\\n{{ x is nope }} => line 3: test 'nope' is not supported
+            {% include 'x' %} => line 1: the tag 'include' is not supported
+            \\n{{ x.y }} => line 2: 'x' is undefined
+            {{ 'a'.encode() }} => line 1: the method str.encode is not supported
+            \\n{% if true %}\\n{{ 1 => line 3: the tag that begins here has no end
+            \\n{% for x in y %} => line 2: the block 'for' that begins here has no end
+            {% endfor %} => line 1: the tag 'endfor' closes or continues nothing
+            \\n{{ 1 2 }} => line 2: expected '}}', found '2'
+            {%- macro m() %}\\n{{ 1 + 'a' }}{% endmacro %}\\n{{ m() }} => line 2: unsupported operand type(s) for +: 'int' and 'str'
+            \\n{# x => line 2: the comment that begins here has no end
             """)
     void namesTheConstructAndTheLine(String template, String message) {
-        String source = template.replace("\\n", "\n").replace("\\|", "|");
+        String source = template.replace("\\n", "\n");
         assertThatThrownBy(() -> render(source)).isInstanceOfSatisfying(LayercakeException.class, e -> {
             assertThat(e.category()).isEqualTo(Category.BAD_MODEL);
             assertThat(e).hasMessage("chat template " + message);
@@ -142,7 +142,7 @@ class ChatTemplateTest {
                 "{{ '{:999999999}'.format(1) }}",
                 "{{ '%.999999999f' % 1.5 }}",
                 "{{ 'a'|indent(1000000000, true) }}",
-                "{{ 9 ** 9 ** 9 ** 9 }}",
+                "{{ 9 ** 9 ** 9 ** 9 ** 9 ** 9 }}",
                 "{{ 99999 ** 99999 }}",
                 "{{ range(1000000000)|list }}",
                 "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(99999) %}{% set ns.x = ns.x ~ ns.x %}"
@@ -179,12 +179,13 @@ class ChatTemplateTest {
 
     @Test
     void longButFlatTemplatesRender() {
-        assertThat(render("{{ 0" + " + 1".repeat(1_500) + " }}")).isEqualTo("1500");
+        assertThat(render("{{ 0" + " + 1".repeat(50_000) + " }}")).isEqualTo("50000");
         assertThat(render("{% if false %}" + "{% elif false %}".repeat(5_000) + "{% else %}x{% endif %}"))
                 .isEqualTo("x");
         assertThat(render("{% if true %}x{% endif %}".repeat(5_000))).isEqualTo("x".repeat(5_000));
-        assertThatThrownBy(() -> render("{{ 0" + " + 1".repeat(200_000) + " }}"))
-                .isInstanceOf(LayercakeException.class);
+        assertThatThrownBy(() -> render("{{ 1" + " and 1".repeat(50_000) + " }}"))
+                .isInstanceOf(LayercakeException.class)
+                .hasMessageContaining("deep");
     }
 
     @Test
@@ -195,12 +196,12 @@ class ChatTemplateTest {
         for (int round = 0; round < 4_000; round++) {
             StringBuilder source = new StringBuilder(TEMPLATE);
             for (int change = random.nextInt(4); change >= 0; change--) {
-                int at = random.nextInt(source.length());
+                int at = random.nextInt(source.length() - 1);
                 char c = alphabet.charAt(random.nextInt(alphabet.length()));
                 switch (random.nextInt(4)) {
                     case 0 -> source.deleteCharAt(at);
                     case 1 -> source.insert(at, c);
-                    case 2 -> source.setLength(Math.max(1, at));
+                    case 2 -> source.setLength(Math.max(9, at));
                     default -> source.setCharAt(at, c);
                 }
             }

@@ -32,7 +32,7 @@ class JinjaCasesTest {
             List<DynamicTest> tests = new ArrayList<>();
             for (JsonNode entry : root.get("cases")) {
                 String template = entry.get("template").stringValue();
-                tests.add(DynamicTest.dynamicTest(template, () -> check(entry, template, context)));
+                tests.add(DynamicTest.dynamicTest("template " + template, () -> check(entry, template, context)));
             }
             assertThat(tests).hasSizeGreaterThan(300);
             return tests;

@@ -11,7 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Decode attention on vectors against the specification. */
-class DecodeAttentionTest {
+class SimdDecodeAttentionTest {
     private final Arena arena = Arena.ofConfined();
     private final Workers alone = new Workers(1);
     private final ScalarKernels scalar = new ScalarKernels();

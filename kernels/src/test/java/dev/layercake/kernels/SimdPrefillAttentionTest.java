@@ -10,7 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Prefill attention on vectors against the specification. */
-class PrefillAttentionTest {
+class SimdPrefillAttentionTest {
     private final Arena arena = Arena.ofConfined();
     private final Workers alone = new Workers(1);
     private final ScalarKernels scalar = new ScalarKernels();

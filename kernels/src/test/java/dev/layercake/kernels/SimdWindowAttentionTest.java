@@ -11,7 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Window statistics on vectors against the definition in double precision, and against the specification. */
-class WindowAttentionTest {
+class SimdWindowAttentionTest {
     private final Arena arena = Arena.ofConfined();
     private final Workers workers = new Workers(2);
     private final RandomEntries random = new RandomEntries(arena, 4713);
