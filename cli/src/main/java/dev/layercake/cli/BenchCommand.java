@@ -108,6 +108,7 @@ final class BenchCommand implements Callable<Integer> {
             double deviation,
             List<Double> samples,
             long kvBytes,
+            double readBytesPerSecond,
             double bandwidthShare) {}
 
     @Override
@@ -127,22 +128,12 @@ final class BenchCommand implements Callable<Integer> {
                 for (int depth : depths) {
                     for (int tokens : promptTokens) {
                         if (tokens > 0) {
-                            add(
-                                    rows,
-                                    language,
-                                    policy,
-                                    speedTest.prefill(policy, depth, tokens, repetitions),
-                                    bandwidth);
+                            add(rows, language, policy, speedTest.prefill(policy, depth, tokens, repetitions));
                         }
                     }
                     for (int tokens : newTokens) {
                         if (tokens > 0) {
-                            add(
-                                    rows,
-                                    language,
-                                    policy,
-                                    speedTest.decode(policy, depth, tokens, repetitions),
-                                    bandwidth);
+                            add(rows, language, policy, speedTest.decode(policy, depth, tokens, repetitions));
                         }
                     }
                 }
@@ -164,7 +155,7 @@ final class BenchCommand implements Callable<Integer> {
                 console.out().println();
                 console.out()
                         .println(
-                                "share: of the read bandwidth, for weights and entries; decoding cannot exceed 100 %.");
+                                "share: weights and entries read, of the read bandwidth measured right after the row.");
             }
             return 0;
         }
@@ -211,12 +202,15 @@ final class BenchCommand implements Callable<Integer> {
                         + "-".repeat(10) + ":|" + "-".repeat(6) + ":|");
     }
 
-    private void add(
-            List<Row> rows, LanguageModel language, KvPolicy policy, SpeedTest.Result result, double bandwidth) {
+    private void add(List<Row> rows, LanguageModel language, KvPolicy policy, SpeedTest.Result result) {
+        // Right after the measurement: what a machine reads varies from minute to minute.
+        double bandwidth = result.prefill()
+                ? 0
+                : ReadBandwidth.bytesPerSecond(language.options().threads());
         String test = (result.prefill() ? "pp" : "tg")
                 + result.tokens()
                 + (result.depth() == 0 ? "" : " @ d" + result.depth());
-        double share = result.bytesPerSecond() / bandwidth;
+        double share = result.prefill() ? 0 : result.bytesPerSecond() / bandwidth;
         rows.add(new Row(
                 policy.spec(),
                 test,
@@ -226,6 +220,7 @@ final class BenchCommand implements Callable<Integer> {
                 result.deviation(),
                 result.speeds(),
                 result.kvBytes(),
+                bandwidth,
                 share));
         if (!json) {
             print(

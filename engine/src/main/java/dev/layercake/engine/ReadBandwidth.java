@@ -10,8 +10,8 @@ import java.lang.foreign.ValueLayout;
  * must read all weights and the whole cache for every token.
  */
 public final class ReadBandwidth {
-    private static final long BYTES = 512L << 20;
-    private static final int ROUNDS = 6;
+    private static final long BYTES = 256L << 20;
+    private static final int ROUNDS = 8;
     private static final int STREAMS = 4;
 
     private ReadBandwidth() {}
