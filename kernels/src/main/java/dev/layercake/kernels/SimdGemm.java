@@ -38,8 +38,7 @@ final class SimdGemm {
     private final int outputs;
     private final int blockOutputs;
     private final long panels;
-    private final float[][] decoded;
-    private final float[][] sums;
+    private final int mostTokens;
     private final AtomicInteger nextBlock = new AtomicInteger();
     private int firstToken;
     private int tokens;
@@ -54,9 +53,7 @@ final class SimdGemm {
         // Some blocks for each worker, so that they finish together.
         int tiles = Math.ceilDiv(outputs, 4 * workers.count() * TILE_ROWS);
         this.blockOutputs = Math.clamp(tiles, 2, OUTPUTS / TILE_ROWS) * TILE_ROWS;
-        int mostTokens = padded((int) Math.min(TOKENS, x.rows()));
-        this.decoded = new float[workers.count()][blockOutputs * ROW];
-        this.sums = new float[workers.count()][blockOutputs * mostTokens];
+        this.mostTokens = padded((int) Math.min(TOKENS, x.rows()));
         // Worker 0's scratch is one piece for both uses, because asking twice may move it.
         this.panels = workers.scratch(0, ROW_BYTES + 4L * inputs * mostTokens).address() + ROW_BYTES;
     }
@@ -73,7 +70,7 @@ final class SimdGemm {
                 long row = worker == 0
                         ? product.panels - ROW_BYTES
                         : workers.scratch(worker, ROW_BYTES).address();
-                product.multiply(row, product.decoded[worker], product.sums[worker]);
+                product.multiply(row, workers.floats(worker, product.blockOutputs * (ROW + product.mostTokens)));
             });
         }
     }
@@ -124,18 +121,20 @@ final class SimdGemm {
         }
     }
 
-    private void multiply(long rowScratch, float[] blockWeights, float[] blockSums) {
+    /** @param work a block's decoded weights, then its sums */
+    private void multiply(long rowScratch, float[] work) {
         int blocks = Math.ceilDiv(outputs, blockOutputs);
+        int sums = blockOutputs * ROW;
         for (int block = nextBlock.getAndIncrement(); block < blocks; block = nextBlock.getAndIncrement()) {
             int firstOutput = block * blockOutputs;
             int count = Math.min(blockOutputs, outputs - firstOutput);
-            Arrays.fill(blockSums, 0);
+            Arrays.fill(work, sums, sums + blockOutputs * paddedTokens, 0);
             for (int input = 0; input < inputs; input += DEPTH) {
                 int depth = Math.min(DEPTH, inputs - input);
-                decode(firstOutput, count, input, depth, rowScratch, blockWeights);
-                multiplyPiece(blockWeights, count, input, depth, blockSums);
+                decode(firstOutput, count, input, depth, rowScratch, work);
+                multiplyPiece(work, count, input, depth, sums);
             }
-            turn(blockSums, firstOutput, count);
+            turn(work, sums, firstOutput, count);
         }
     }
 
@@ -149,35 +148,35 @@ final class SimdGemm {
     }
 
     /** Rows that fill up the last tile hold old numbers; their sums are never read. */
-    private void multiplyPiece(float[] blockWeights, int count, int input, int depth, float[] blockSums) {
+    private void multiplyPiece(float[] work, int count, int input, int depth, int sums) {
         for (int token = 0; token < paddedTokens; token += 2 * LANES) {
             int width = width(token, paddedTokens);
             long panel = panel(input, depth, token);
             for (int row = 0; row < count; row += TILE_ROWS) {
-                int tile = blockOutputs * token + row * width;
+                int tile = sums + blockOutputs * token + row * width;
                 if (TILE_ROWS == Tile12.ROWS) {
                     if (width == LANES) {
-                        Tile12.oneWide(blockWeights, row * ROW, panel, depth, blockSums, tile);
+                        Tile12.oneWide(work, row * ROW, panel, depth, tile);
                     } else {
-                        Tile12.twoWide(blockWeights, row * ROW, panel, depth, blockSums, tile);
+                        Tile12.twoWide(work, row * ROW, panel, depth, tile);
                     }
                 } else if (width == LANES) {
-                    Tile6.oneWide(blockWeights, row * ROW, panel, depth, blockSums, tile);
+                    Tile6.oneWide(work, row * ROW, panel, depth, tile);
                 } else {
-                    Tile6.twoWide(blockWeights, row * ROW, panel, depth, blockSums, tile);
+                    Tile6.twoWide(work, row * ROW, panel, depth, tile);
                 }
             }
         }
     }
 
-    private void turn(float[] blockSums, int firstOutput, int count) {
+    private void turn(float[] work, int sums, int firstOutput, int count) {
         for (int token = 0; token < tokens; token++) {
             int panelToken = token - token % (2 * LANES);
             int width = width(panelToken, paddedTokens);
-            int source = blockOutputs * panelToken + token - panelToken;
+            int source = sums + blockOutputs * panelToken + token - panelToken;
             long target = out.rowAddress(firstToken + token) + 4L * firstOutput;
             for (int row = 0; row < count; row++) {
-                Memory.putFloat32(target + 4L * row, blockSums[source + row * width]);
+                Memory.putFloat32(target + 4L * row, work[source + row * width]);
             }
         }
     }

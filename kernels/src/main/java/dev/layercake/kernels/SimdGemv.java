@@ -22,6 +22,11 @@ final class SimdGemv {
         };
     }
 
+    /** Floats that {@link #rows} works with, for an x of {@code inputs}. */
+    static int workFloats(int inputs) {
+        return QuantizedGemv.workFloats(inputs);
+    }
+
     /** Bytes that {@link #prepare} writes for an x of {@code inputs}. */
     static long preparedBytes(int inputs) {
         return 4L * inputs + 2L * BYTES;
@@ -32,39 +37,71 @@ final class SimdGemv {
         switch (type) {
             case BF16 -> split(x, inputs, 1, prepared);
             case F16 -> split(x, inputs, 0x1p112f, prepared);
-            case Q4_K -> sumGroups(x, inputs, prepared);
+            case Q4_K -> QuantizedGemv.sumRuns(x, inputs, prepared);
             default -> {}
         }
     }
 
-    /** Computes outputs {@code [first, last)}. */
-    static void rows(DType type, long weights, int inputs, int first, int last, long x, long prepared, long out) {
+    /**
+     * Computes outputs {@code [first, last)}.
+     *
+     * @param work at least {@link #workFloats}
+     */
+    static void rows(
+            DType type, long weights, int inputs, int first, int last, long x, long prepared, float[] work, long out) {
         long rowBytes = type.rowBytes(inputs);
         int quarter = (last - first) / 4;
         for (int row = first; row < first + quarter; row++) {
             long at = weights + row * rowBytes;
-            four(type, at, quarter * rowBytes, inputs, x, prepared, out + 4L * row, 4L * quarter);
+            four(type, at, quarter * rowBytes, inputs, x, prepared, work, out + 4L * row, 4L * quarter);
         }
         for (int row = first + 4 * quarter; row < last; row++) {
-            four(type, weights + row * rowBytes, 0, inputs, x, prepared, out + 4L * row, 0);
+            four(type, weights + row * rowBytes, 0, inputs, x, prepared, work, out + 4L * row, 0);
         }
     }
 
     /** The four rows {@code a + i * step}; a step of 0 computes one row four times. */
-    private static void four(DType type, long a, long step, int inputs, long x, long prepared, long out, long outStep) {
+    private static void four(
+            DType type, long a, long step, int inputs, long x, long prepared, float[] work, long out, long outStep) {
         switch (type) {
-            case F32 -> float32(a, step, inputs, x, out, outStep);
-            case F16 -> float16(a, step, inputs, x, prepared, out, outStep);
-            case BF16 -> bfloat16(a, step, inputs, x, prepared, out, outStep);
-            case Q8_0 -> q80(a, step, inputs, x, out, outStep);
-            case Q4_0 -> q40(a, step, inputs, x, out, outStep);
-            case Q4_K -> q4k(a, step, inputs, x, prepared, out, outStep);
-            case Q6_K -> q6k(a, step, inputs, x, out, outStep);
-            default -> throw new IllegalArgumentException("no direct product with " + type);
+            case F32 -> float32(a, step, inputs, x, work);
+            case F16 -> {
+                float16(a, step, inputs, prepared, work, 0);
+                float16(a + 2 * step, step, inputs, prepared, work, 2);
+            }
+            case BF16 -> bfloat16(a, step, inputs, prepared, work);
+            default -> QuantizedGemv.four(type, a, step, inputs, x, prepared, work);
+        }
+        for (int i = 0; i < 4; i++) {
+            Memory.putFloat32(out + i * outStep, work[i] + rest(type, a + i * step, inputs, x));
         }
     }
 
-    private static void float32(long a, long step, int inputs, long x, long out, long outStep) {
+    /** The product of the elements at a row's end that fill no vector. */
+    private static float rest(DType type, long row, int inputs, long x) {
+        float sum = 0;
+        switch (type) {
+            case F32 -> {
+                for (int i = inputs / LANES * LANES; i < inputs; i++) {
+                    sum += Memory.float32(row + 4L * i) * Memory.float32(x + 4L * i);
+                }
+            }
+            case F16 -> {
+                for (int i = inputs / (2 * LANES) * 2 * LANES; i < inputs; i++) {
+                    sum += Memory.float16(row + 2L * i) * Memory.float32(x + 4L * i);
+                }
+            }
+            case BF16 -> {
+                for (int i = inputs / (2 * LANES) * 2 * LANES; i < inputs; i++) {
+                    sum += Memory.bfloat16(row + 2L * i) * Memory.float32(x + 4L * i);
+                }
+            }
+            default -> {}
+        }
+        return sum;
+    }
+
+    private static void float32(long a, long step, int inputs, long x, float[] work) {
         long b = a + step;
         long c = b + step;
         long d = c + step;
@@ -72,8 +109,7 @@ final class SimdGemv {
         FloatVector sumB = sumA;
         FloatVector sumC = sumA;
         FloatVector sumD = sumA;
-        int i = 0;
-        for (; i <= inputs - LANES; i += LANES) {
+        for (int i = 0; i <= inputs - LANES; i += LANES) {
             long at = 4L * i;
             FloatVector factor = VectorWidth.load(x + at);
             sumA = VectorWidth.load(a + at).fma(factor, sumA);
@@ -81,18 +117,11 @@ final class SimdGemv {
             sumC = VectorWidth.load(c + at).fma(factor, sumC);
             sumD = VectorWidth.load(d + at).fma(factor, sumD);
         }
-        finish(sumA, sumB, sumC, sumD, out, outStep);
-        for (; i < inputs; i++) {
-            float factor = Memory.float32(x + 4L * i);
-            add(out, outStep, 0, factor * Memory.float32(a + 4L * i));
-            add(out, outStep, 1, factor * Memory.float32(b + 4L * i));
-            add(out, outStep, 2, factor * Memory.float32(c + 4L * i));
-            add(out, outStep, 3, factor * Memory.float32(d + 4L * i));
-        }
+        finish(sumA, sumB, sumC, sumD, work);
     }
 
     /** Two numbers of 16 bits lie in one int: the low one is even. x is split in the same way, so nothing is widened. */
-    private static void bfloat16(long a, long step, int inputs, long x, long prepared, long out, long outStep) {
+    private static void bfloat16(long a, long step, int inputs, long prepared, float[] work) {
         long b = a + step;
         long c = b + step;
         long d = c + step;
@@ -111,14 +140,7 @@ final class SimdGemv {
             sumC = bfloat16Pairs(c + at, evenFactor, oddFactor, sumC);
             sumD = bfloat16Pairs(d + at, evenFactor, oddFactor, sumD);
         }
-        finish(sumA, sumB, sumC, sumD, out, outStep);
-        for (int i = 2 * pairs; i < inputs; i++) {
-            float factor = Memory.float32(x + 4L * i);
-            add(out, outStep, 0, factor * Memory.bfloat16(a + 2L * i));
-            add(out, outStep, 1, factor * Memory.bfloat16(b + 2L * i));
-            add(out, outStep, 2, factor * Memory.bfloat16(c + 2L * i));
-            add(out, outStep, 3, factor * Memory.bfloat16(d + 2L * i));
-        }
+        finish(sumA, sumB, sumC, sumD, work);
     }
 
     private static FloatVector bfloat16Pairs(long address, FloatVector even, FloatVector odd, FloatVector sum) {
@@ -130,16 +152,12 @@ final class SimdGemv {
 
     /**
      * As {@link #bfloat16}; a half moved into a float's place is 2^112 too small, which x makes good. Right for
-     * subnormals, not for infinities and NaN, which no weight is.
+     * subnormals, not for infinities and NaN, which no weight is. Two rows at a time are what C2 inlines whole.
      */
-    private static void float16(long a, long step, int inputs, long x, long prepared, long out, long outStep) {
+    private static void float16(long a, long step, int inputs, long prepared, float[] work, int row) {
         long b = a + step;
-        long c = b + step;
-        long d = c + step;
         FloatVector sumA = VectorWidth.broadcast(0);
         FloatVector sumB = sumA;
-        FloatVector sumC = sumA;
-        FloatVector sumD = sumA;
         int pairs = inputs / (2 * LANES) * LANES;
         long odd = prepared + 4L * pairs;
         for (int i = 0; i < pairs; i += LANES) {
@@ -148,17 +166,9 @@ final class SimdGemv {
             FloatVector oddFactor = VectorWidth.load(odd + at);
             sumA = float16Pairs(a + at, evenFactor, oddFactor, sumA);
             sumB = float16Pairs(b + at, evenFactor, oddFactor, sumB);
-            sumC = float16Pairs(c + at, evenFactor, oddFactor, sumC);
-            sumD = float16Pairs(d + at, evenFactor, oddFactor, sumD);
         }
-        finish(sumA, sumB, sumC, sumD, out, outStep);
-        for (int i = 2 * pairs; i < inputs; i++) {
-            float factor = Memory.float32(x + 4L * i);
-            add(out, outStep, 0, factor * Memory.float16(a + 2L * i));
-            add(out, outStep, 1, factor * Memory.float16(b + 2L * i));
-            add(out, outStep, 2, factor * Memory.float16(c + 2L * i));
-            add(out, outStep, 3, factor * Memory.float16(d + 2L * i));
-        }
+        work[row] = sumA.reduceLanes(VectorOperators.ADD);
+        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
     }
 
     private static FloatVector float16Pairs(long address, FloatVector even, FloatVector odd, FloatVector sum) {
@@ -173,207 +183,11 @@ final class SimdGemv {
         return high.fma(odd, low.fma(even, sum));
     }
 
-    private static void q80(long a, long step, int inputs, long x, long out, long outStep) {
-        FloatVector sumA = VectorWidth.broadcast(0);
-        FloatVector sumB = sumA;
-        FloatVector sumC = sumA;
-        FloatVector sumD = sumA;
-        int blocks = inputs / 32;
-        for (int block = 0; block < blocks; block++) {
-            long atA = a + 34L * block;
-            long atB = atA + step;
-            long atC = atB + step;
-            long atD = atC + step;
-            long atX = x + 128L * block;
-            FloatVector factor = VectorWidth.load(atX);
-            FloatVector partA = signed(atA + 2).mul(factor);
-            FloatVector partB = signed(atB + 2).mul(factor);
-            FloatVector partC = signed(atC + 2).mul(factor);
-            FloatVector partD = signed(atD + 2).mul(factor);
-            for (int i = LANES; i < 32; i += LANES) {
-                factor = VectorWidth.load(atX + 4L * i);
-                partA = signed(atA + 2 + i).fma(factor, partA);
-                partB = signed(atB + 2 + i).fma(factor, partB);
-                partC = signed(atC + 2 + i).fma(factor, partC);
-                partD = signed(atD + 2 + i).fma(factor, partD);
-            }
-            sumA = partA.fma(scale(atA), sumA);
-            sumB = partB.fma(scale(atB), sumB);
-            sumC = partC.fma(scale(atC), sumC);
-            sumD = partD.fma(scale(atD), sumD);
-        }
-        finish(sumA, sumB, sumC, sumD, out, outStep);
-    }
-
-    /** The offset of 8 is subtracted once per block, for all rows, as the start of their sums. */
-    private static void q40(long a, long step, int inputs, long x, long out, long outStep) {
-        FloatVector sumA = VectorWidth.broadcast(0);
-        FloatVector sumB = sumA;
-        FloatVector sumC = sumA;
-        FloatVector sumD = sumA;
-        int blocks = inputs / 32;
-        for (int block = 0; block < blocks; block++) {
-            long atA = a + 18L * block;
-            long atB = atA + step;
-            long atC = atB + step;
-            long atD = atC + step;
-            long atX = x + 128L * block;
-            for (int i = 0; i < 16; i += LANES) {
-                FloatVector low = VectorWidth.load(atX + 4L * i);
-                FloatVector high = VectorWidth.load(atX + 64 + 4L * i);
-                FloatVector start = low.add(high).mul(-8f);
-                sumA = nibbles(atA + 2 + i, low, high, start).fma(scale(atA), sumA);
-                sumB = nibbles(atB + 2 + i, low, high, start).fma(scale(atB), sumB);
-                sumC = nibbles(atC + 2 + i, low, high, start).fma(scale(atC), sumC);
-                sumD = nibbles(atD + 2 + i, low, high, start).fma(scale(atD), sumD);
-            }
-        }
-        finish(sumA, sumB, sumC, sumD, out, outStep);
-    }
-
-    private static FloatVector nibbles(long address, FloatVector low, FloatVector high, FloatVector start) {
-        IntVector packed = VectorWidth.unsignedBytes(address);
-        FloatVector first = VectorWidth.toFloats(packed.lanewise(VectorOperators.AND, 15));
-        FloatVector second = VectorWidth.toFloats(packed.lanewise(VectorOperators.LSHR, 4));
-        return second.fma(high, first.fma(low, start));
-    }
-
-    private static void q4k(long a, long step, int inputs, long x, long groups, long out, long outStep) {
-        FloatVector sumA = VectorWidth.broadcast(0);
-        FloatVector sumB = sumA;
-        FloatVector sumC = sumA;
-        FloatVector sumD = sumA;
-        int blocks = inputs / 256;
-        for (int block = 0; block < blocks; block++) {
-            long at = a + 144L * block;
-            long atX = x + 1024L * block;
-            long atGroups = groups + 8L * BYTES * block;
-            sumA = q4kBlock(at, atX, atGroups, sumA);
-            sumB = q4kBlock(at + step, atX, atGroups, sumB);
-            sumC = q4kBlock(at + 2 * step, atX, atGroups, sumC);
-            sumD = q4kBlock(at + 3 * step, atX, atGroups, sumD);
-        }
-        finish(sumA, sumB, sumC, sumD, out, outStep);
-    }
-
-    private static FloatVector q4kBlock(long block, long x, long groups, FloatVector start) {
-        FloatVector sum = start;
-        float scale = Memory.float16(block);
-        float minimum = -Memory.float16(block + 2);
-        int scalesLow = Memory.int32(block + 4);
-        int minimaLow = Memory.int32(block + 8);
-        int mixed = Memory.int32(block + 12);
-        // Four 6-bit numbers in the bytes of an int: groups 0-3 and 4-7.
-        long scales = (scalesLow & 0x3F3F3F3FL) | ((mixed & 0x0F0F0F0FL) | ((scalesLow >>> 2) & 0x30303030L)) << 32;
-        long minima =
-                (minimaLow & 0x3F3F3F3FL) | (((mixed >>> 4) & 0x0F0F0F0FL) | ((minimaLow >>> 2) & 0x30303030L)) << 32;
-        for (int pair = 0; pair < 4; pair++) {
-            long quants = block + 16 + 32L * pair;
-            long atX = x + 256L * pair;
-            IntVector packed = VectorWidth.unsignedBytes(quants);
-            FloatVector low = VectorWidth.toFloats(packed.lanewise(VectorOperators.AND, 15))
-                    .mul(VectorWidth.load(atX));
-            FloatVector high = VectorWidth.toFloats(packed.lanewise(VectorOperators.LSHR, 4))
-                    .mul(VectorWidth.load(atX + 128));
-            for (int i = LANES; i < 32; i += LANES) {
-                packed = VectorWidth.unsignedBytes(quants + i);
-                low = VectorWidth.toFloats(packed.lanewise(VectorOperators.AND, 15))
-                        .fma(VectorWidth.load(atX + 4L * i), low);
-                high = VectorWidth.toFloats(packed.lanewise(VectorOperators.LSHR, 4))
-                        .fma(VectorWidth.load(atX + 128 + 4L * i), high);
-            }
-            int shift = 16 * pair;
-            long atGroups = groups + 2L * BYTES * pair;
-            sum = low.fma(VectorWidth.broadcast(scale * (scales >>> shift & 63)), sum);
-            sum = high.fma(VectorWidth.broadcast(scale * (scales >>> (shift + 8) & 63)), sum);
-            sum = VectorWidth.load(atGroups).fma(VectorWidth.broadcast(minimum * (minima >>> shift & 63)), sum);
-            sum = VectorWidth.load(atGroups + BYTES)
-                    .fma(VectorWidth.broadcast(minimum * (minima >>> (shift + 8) & 63)), sum);
-        }
-        return sum;
-    }
-
-    private static void q6k(long a, long step, int inputs, long x, long out, long outStep) {
-        FloatVector sumA = VectorWidth.broadcast(0);
-        FloatVector sumB = sumA;
-        FloatVector sumC = sumA;
-        FloatVector sumD = sumA;
-        int blocks = inputs / 256;
-        for (int block = 0; block < blocks; block++) {
-            long at = a + 210L * block;
-            long atX = x + 1024L * block;
-            sumA = q6kBlock(at, atX, sumA);
-            sumB = q6kBlock(at + step, atX, sumB);
-            sumC = q6kBlock(at + 2 * step, atX, sumC);
-            sumD = q6kBlock(at + 3 * step, atX, sumD);
-        }
-        finish(sumA, sumB, sumC, sumD, out, outStep);
-    }
-
-    private static FloatVector q6kBlock(long block, long x, FloatVector start) {
-        FloatVector sum = start;
-        float scale = Memory.float16(block + 208);
-        for (int half = 0; half < 2; half++) {
-            for (int i = 0; i < 32; i += LANES) {
-                long scales = block + 192 + 8L * half + i / 16;
-                long atX = x + 512L * half + 4L * i;
-                IntVector first = VectorWidth.unsignedBytes(block + 64L * half + i);
-                IntVector second = VectorWidth.unsignedBytes(block + 64L * half + 32 + i);
-                IntVector high = VectorWidth.unsignedBytes(block + 128 + 32L * half + i);
-                sum = q6kRun(first.lanewise(VectorOperators.AND, 15), high, 0, atX, scale * Memory.int8(scales), sum);
-                sum = q6kRun(
-                        second.lanewise(VectorOperators.AND, 15),
-                        high,
-                        2,
-                        atX + 128,
-                        scale * Memory.int8(scales + 2),
-                        sum);
-                sum = q6kRun(
-                        first.lanewise(VectorOperators.LSHR, 4),
-                        high,
-                        4,
-                        atX + 256,
-                        scale * Memory.int8(scales + 4),
-                        sum);
-                sum = q6kRun(
-                        second.lanewise(VectorOperators.LSHR, 4),
-                        high,
-                        6,
-                        atX + 384,
-                        scale * Memory.int8(scales + 6),
-                        sum);
-            }
-        }
-        return sum;
-    }
-
-    private static FloatVector q6kRun(IntVector low, IntVector high, int shift, long x, float scale, FloatVector sum) {
-        return SimdSuperBlocks.sixBits(low, high, shift)
-                .mul(VectorWidth.load(x))
-                .fma(VectorWidth.broadcast(scale), sum);
-    }
-
-    private static FloatVector signed(long address) {
-        return VectorWidth.toFloats(VectorWidth.signedBytes(address));
-    }
-
-    private static FloatVector scale(long address) {
-        return VectorWidth.broadcast(Memory.float16(address));
-    }
-
-    private static void finish(
-            FloatVector sumA, FloatVector sumB, FloatVector sumC, FloatVector sumD, long out, long outStep) {
-        Memory.putFloat32(out, sumA.reduceLanes(VectorOperators.ADD));
-        Memory.putFloat32(out + outStep, sumB.reduceLanes(VectorOperators.ADD));
-        Memory.putFloat32(out + 2 * outStep, sumC.reduceLanes(VectorOperators.ADD));
-        Memory.putFloat32(out + 3 * outStep, sumD.reduceLanes(VectorOperators.ADD));
-    }
-
-    private static void add(long out, long outStep, int row, float term) {
-        // With a step of 0 all four are the same row, and only one may add to it.
-        if (row == 0 || outStep != 0) {
-            Memory.putFloat32(out + row * outStep, Memory.float32(out + row * outStep) + term);
-        }
+    static void finish(FloatVector sumA, FloatVector sumB, FloatVector sumC, FloatVector sumD, float[] work) {
+        work[0] = sumA.reduceLanes(VectorOperators.ADD);
+        work[1] = sumB.reduceLanes(VectorOperators.ADD);
+        work[2] = sumC.reduceLanes(VectorOperators.ADD);
+        work[3] = sumD.reduceLanes(VectorOperators.ADD);
     }
 
     /** The even elements, then the odd ones, of as many whole pairs of vectors as there are. */
@@ -382,17 +196,6 @@ final class SimdGemv {
         for (int i = 0; i < pairs; i++) {
             Memory.putFloat32(target + 4L * i, factor * Memory.float32(x + 8L * i));
             Memory.putFloat32(target + 4L * (pairs + i), factor * Memory.float32(x + 8L * i + 4));
-        }
-    }
-
-    /** Per group of 32 elements one vector, whose lanes sum up to the group's sum. */
-    private static void sumGroups(long x, int inputs, long target) {
-        for (int group = 0; group < inputs / 32; group++) {
-            FloatVector sum = VectorWidth.load(x + 128L * group);
-            for (int i = LANES; i < 32; i += LANES) {
-                sum = sum.add(VectorWidth.load(x + 128L * group + 4L * i));
-            }
-            VectorWidth.store(target + (long) BYTES * group, sum);
         }
     }
 }

@@ -58,9 +58,10 @@ public final class SimdKernels implements Kernels {
         DType type = weights.dtype();
         long prepared = workers.scratch(worker, SimdGemv.preparedBytes(inputs)).address();
         SimdGemv.prepare(type, x.address(), inputs, prepared);
+        float[] work = workers.floats(worker, SimdGemv.workFloats(inputs));
         int first = share(outputs, worker, count);
         int last = share(outputs, worker + 1, count);
-        SimdGemv.rows(type, weights.address(), inputs, first, last, x.address(), prepared, out.address());
+        SimdGemv.rows(type, weights.address(), inputs, first, last, x.address(), prepared, work, out.address());
     }
 
     @Override

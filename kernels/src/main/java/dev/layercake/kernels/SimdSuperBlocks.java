@@ -55,20 +55,17 @@ final class SimdSuperBlocks {
     static void decodeQ4(long source, long target, int elements) {
         for (int block = 0; block < elements / 256; block++) {
             long at = source + 144L * block;
-            long to = target + 1024L * block;
             float scale = Memory.float16(at);
-            float minimum = Memory.float16(at + 2);
-            for (int pair = 0; pair < 4; pair++) {
-                FloatVector lowScale = VectorWidth.broadcast(scale * SuperBlocks.scale6(at + 4, 2 * pair));
-                FloatVector lowOffset = VectorWidth.broadcast(-minimum * SuperBlocks.minimum6(at + 4, 2 * pair));
-                FloatVector highScale = VectorWidth.broadcast(scale * SuperBlocks.scale6(at + 4, 2 * pair + 1));
-                FloatVector highOffset = VectorWidth.broadcast(-minimum * SuperBlocks.minimum6(at + 4, 2 * pair + 1));
+            float minimum = -Memory.float16(at + 2);
+            long scales = SuperBlocks.scales6(at + 4);
+            long minima = SuperBlocks.minima6(at + 4);
+            for (int run = 0; run < 8; run++) {
+                FloatVector runScale = VectorWidth.broadcast(scale * (scales >>> (8 * run) & 63));
+                FloatVector offset = VectorWidth.broadcast(minimum * (minima >>> (8 * run) & 63));
+                long to = target + 1024L * block + 128L * run;
                 for (int i = 0; i < 32; i += LANES) {
-                    IntVector packed = VectorWidth.unsignedBytes(at + 16 + 32L * pair + i);
-                    FloatVector low = VectorWidth.toFloats(packed.lanewise(VectorOperators.AND, 15));
-                    FloatVector high = VectorWidth.toFloats(packed.lanewise(VectorOperators.LSHR, 4));
-                    VectorWidth.store(to + 256L * pair + 4L * i, low.fma(lowScale, lowOffset));
-                    VectorWidth.store(to + 256L * pair + 128 + 4L * i, high.fma(highScale, highOffset));
+                    IntVector quant = nibbles(at + 16 + run / 2 * 32L + i, run % 2 * 4);
+                    VectorWidth.store(to + 4L * i, VectorWidth.toFloats(quant).fma(runScale, offset));
                 }
             }
         }
@@ -77,24 +74,22 @@ final class SimdSuperBlocks {
     static void decodeQ5(long source, long target, int elements) {
         for (int block = 0; block < elements / 256; block++) {
             long at = source + 176L * block;
-            long to = target + 1024L * block;
             float scale = Memory.float16(at);
-            float minimum = Memory.float16(at + 2);
-            for (int pair = 0; pair < 4; pair++) {
-                FloatVector lowScale = VectorWidth.broadcast(scale * SuperBlocks.scale6(at + 4, 2 * pair));
-                FloatVector lowOffset = VectorWidth.broadcast(-minimum * SuperBlocks.minimum6(at + 4, 2 * pair));
-                FloatVector highScale = VectorWidth.broadcast(scale * SuperBlocks.scale6(at + 4, 2 * pair + 1));
-                FloatVector highOffset = VectorWidth.broadcast(-minimum * SuperBlocks.minimum6(at + 4, 2 * pair + 1));
+            float minimum = -Memory.float16(at + 2);
+            long scales = SuperBlocks.scales6(at + 4);
+            long minima = SuperBlocks.minima6(at + 4);
+            for (int run = 0; run < 8; run++) {
+                FloatVector runScale = VectorWidth.broadcast(scale * (scales >>> (8 * run) & 63));
+                FloatVector offset = VectorWidth.broadcast(minimum * (minima >>> (8 * run) & 63));
+                long to = target + 1024L * block + 128L * run;
                 for (int i = 0; i < 32; i += LANES) {
-                    IntVector packed = VectorWidth.unsignedBytes(at + 48 + 32L * pair + i);
-                    IntVector fifth = VectorWidth.unsignedBytes(at + 16 + i);
-                    IntVector low = packed.lanewise(VectorOperators.AND, 15).or(bitToFour(fifth, 2 * pair));
-                    IntVector high = packed.lanewise(VectorOperators.LSHR, 4).or(bitToFour(fifth, 2 * pair + 1));
-                    VectorWidth.store(
-                            to + 256L * pair + 4L * i, VectorWidth.toFloats(low).fma(lowScale, lowOffset));
-                    VectorWidth.store(
-                            to + 256L * pair + 128 + 4L * i,
-                            VectorWidth.toFloats(high).fma(highScale, highOffset));
+                    IntVector fifth = VectorWidth.unsignedBytes(at + 16 + i)
+                            .lanewise(VectorOperators.LSHR, run)
+                            .lanewise(VectorOperators.AND, 1)
+                            .lanewise(VectorOperators.LSHL, 4);
+                    IntVector quant =
+                            nibbles(at + 48 + run / 2 * 32L + i, run % 2 * 4).or(fifth);
+                    VectorWidth.store(to + 4L * i, VectorWidth.toFloats(quant).fma(runScale, offset));
                 }
             }
         }
@@ -105,58 +100,37 @@ final class SimdSuperBlocks {
             long at = source + 210L * block;
             long to = target + 1024L * block;
             float scale = Memory.float16(at + 208);
-            for (int half = 0; half < 2; half++) {
-                for (int i = 0; i < 32; i += LANES) {
-                    long scales = at + 192 + 8L * half + i / 16;
-                    long out = to + 512L * half + 4L * i;
-                    IntVector first = VectorWidth.unsignedBytes(at + 64L * half + i);
-                    IntVector second = VectorWidth.unsignedBytes(at + 64L * half + 32 + i);
-                    IntVector high = VectorWidth.unsignedBytes(at + 128 + 32L * half + i);
-                    storeQ6(out, first.lanewise(VectorOperators.AND, 15), high, 0, scale * Memory.int8(scales));
-                    storeQ6(
-                            out + 128,
-                            second.lanewise(VectorOperators.AND, 15),
-                            high,
-                            2,
-                            scale * Memory.int8(scales + 2));
-                    storeQ6(
-                            out + 256,
-                            first.lanewise(VectorOperators.LSHR, 4),
-                            high,
-                            4,
-                            scale * Memory.int8(scales + 4));
-                    storeQ6(
-                            out + 384,
-                            second.lanewise(VectorOperators.LSHR, 4),
-                            high,
-                            6,
-                            scale * Memory.int8(scales + 6));
+            for (int run = 0; run < 16; run++) {
+                float runScale = scale * Memory.int8(at + 192 + run);
+                for (int i = 0; i < 16; i += LANES) {
+                    VectorWidth.store(
+                            to + 64L * run + 4L * i, sixBits(at, run, i).mul(runScale));
                 }
             }
         }
     }
 
-    private static void storeQ6(long target, IntVector low, IntVector high, int shift, float scale) {
-        VectorWidth.store(target, sixBits(low, high, shift).mul(scale));
-    }
-
-    /** The 6-bit quant, less its offset of 32, from a low nibble and two bits of {@code high}. */
-    static FloatVector sixBits(IntVector low, IntVector high, int shift) {
-        IntVector upper = high.lanewise(VectorOperators.LSHR, shift)
+    /** The 6-bit quants, less their offset of 32, of a run of 16 elements, from its element {@code first} on. */
+    static FloatVector sixBits(long block, int run, int first) {
+        int quarter = run % 8 / 2;
+        long low = block + run / 8 * 64L + run % 4 * 16L + first;
+        long high = block + 128 + run / 8 * 32L + run % 2 * 16L + first;
+        IntVector upper = VectorWidth.unsignedBytes(high)
+                .lanewise(VectorOperators.LSHR, quarter * 2)
                 .lanewise(VectorOperators.AND, 3)
                 .lanewise(VectorOperators.LSHL, 4);
-        return VectorWidth.toFloats(low.or(upper).sub(32));
+        return VectorWidth.toFloats(nibbles(low, quarter / 2 * 4).or(upper).sub(32));
+    }
+
+    private static IntVector nibbles(long address, int shift) {
+        return VectorWidth.unsignedBytes(address)
+                .lanewise(VectorOperators.LSHR, shift)
+                .lanewise(VectorOperators.AND, 15);
     }
 
     private static IntVector twoBits(long address, int shift) {
         return VectorWidth.unsignedBytes(address)
                 .lanewise(VectorOperators.LSHR, shift)
                 .lanewise(VectorOperators.AND, 3);
-    }
-
-    private static IntVector bitToFour(IntVector bits, int bit) {
-        return bits.lanewise(VectorOperators.LSHR, bit)
-                .lanewise(VectorOperators.AND, 1)
-                .lanewise(VectorOperators.LSHL, 4);
     }
 }

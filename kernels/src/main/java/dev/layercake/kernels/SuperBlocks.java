@@ -84,6 +84,20 @@ final class SuperBlocks {
                 : bits(scales + index + 4, 4, 4) | bits(scales + index, 6, 2) << 4;
     }
 
+    /** All eight of {@link #scale6}, a byte each. */
+    static long scales6(long scales) {
+        int low = Memory.int32(scales);
+        int high = (Memory.int32(scales + 8) & 0x0F0F0F0F) | ((low >>> 2) & 0x30303030);
+        return (low & 0x3F3F3F3FL) | (long) high << 32;
+    }
+
+    /** All eight of {@link #minimum6}, a byte each. */
+    static long minima6(long scales) {
+        int low = Memory.int32(scales + 4);
+        int high = ((Memory.int32(scales + 8) >>> 4) & 0x0F0F0F0F) | ((low >>> 2) & 0x30303030);
+        return (low & 0x3F3F3F3FL) | (long) high << 32;
+    }
+
     /** 2-bit quants: 32 bytes hold 128 elements, element i in byte i mod 32. */
     private static int twoBitByte(int element) {
         return element / 128 * 32 + element % 32;

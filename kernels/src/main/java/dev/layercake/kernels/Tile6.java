@@ -16,86 +16,91 @@ final class Tile6 {
     static final int ROWS = 6;
 
     private Tile6() {}
-    /** Adds 6 outputs x two vectors of tokens to {@code sums} over {@code depth} inputs; the panel is packed two vectors wide. */
-    static void twoWide(float[] weights, int row, long panel, int depth, float[] sums, int tile) {
-        FloatVector s0a = FloatVector.fromArray(FLOATS, sums, tile + 0 * LANES);
-        FloatVector s0b = FloatVector.fromArray(FLOATS, sums, tile + 1 * LANES);
-        FloatVector s1a = FloatVector.fromArray(FLOATS, sums, tile + 2 * LANES);
-        FloatVector s1b = FloatVector.fromArray(FLOATS, sums, tile + 3 * LANES);
-        FloatVector s2a = FloatVector.fromArray(FLOATS, sums, tile + 4 * LANES);
-        FloatVector s2b = FloatVector.fromArray(FLOATS, sums, tile + 5 * LANES);
-        FloatVector s3a = FloatVector.fromArray(FLOATS, sums, tile + 6 * LANES);
-        FloatVector s3b = FloatVector.fromArray(FLOATS, sums, tile + 7 * LANES);
-        FloatVector s4a = FloatVector.fromArray(FLOATS, sums, tile + 8 * LANES);
-        FloatVector s4b = FloatVector.fromArray(FLOATS, sums, tile + 9 * LANES);
-        FloatVector s5a = FloatVector.fromArray(FLOATS, sums, tile + 10 * LANES);
-        FloatVector s5b = FloatVector.fromArray(FLOATS, sums, tile + 11 * LANES);
+    /**
+     * Adds 6 outputs x two vectors of tokens to the sums from {@code work[tile]} on, over {@code depth} inputs of weights from
+     * {@code work[row]} on; the panel is packed two vectors wide.
+     */
+    static void twoWide(float[] work, int row, long panel, int depth, int tile) {
+        FloatVector s0a = FloatVector.fromArray(FLOATS, work, tile + 0 * LANES);
+        FloatVector s0b = FloatVector.fromArray(FLOATS, work, tile + 1 * LANES);
+        FloatVector s1a = FloatVector.fromArray(FLOATS, work, tile + 2 * LANES);
+        FloatVector s1b = FloatVector.fromArray(FLOATS, work, tile + 3 * LANES);
+        FloatVector s2a = FloatVector.fromArray(FLOATS, work, tile + 4 * LANES);
+        FloatVector s2b = FloatVector.fromArray(FLOATS, work, tile + 5 * LANES);
+        FloatVector s3a = FloatVector.fromArray(FLOATS, work, tile + 6 * LANES);
+        FloatVector s3b = FloatVector.fromArray(FLOATS, work, tile + 7 * LANES);
+        FloatVector s4a = FloatVector.fromArray(FLOATS, work, tile + 8 * LANES);
+        FloatVector s4b = FloatVector.fromArray(FLOATS, work, tile + 9 * LANES);
+        FloatVector s5a = FloatVector.fromArray(FLOATS, work, tile + 10 * LANES);
+        FloatVector s5b = FloatVector.fromArray(FLOATS, work, tile + 11 * LANES);
         for (int i = 0; i < depth; i++) {
             int at = row + i;
             FloatVector a = VectorWidth.load(panel + 2L * BYTES * i);
             FloatVector b = VectorWidth.load(panel + 2L * BYTES * i + BYTES);
-            FloatVector weight = FloatVector.broadcast(FLOATS, weights[at + 0 * ROW]);
+            FloatVector weight = FloatVector.broadcast(FLOATS, work[at + 0 * ROW]);
             s0a = weight.fma(a, s0a);
             s0b = weight.fma(b, s0b);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 1 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 1 * ROW]);
             s1a = weight.fma(a, s1a);
             s1b = weight.fma(b, s1b);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 2 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 2 * ROW]);
             s2a = weight.fma(a, s2a);
             s2b = weight.fma(b, s2b);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 3 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 3 * ROW]);
             s3a = weight.fma(a, s3a);
             s3b = weight.fma(b, s3b);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 4 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 4 * ROW]);
             s4a = weight.fma(a, s4a);
             s4b = weight.fma(b, s4b);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 5 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 5 * ROW]);
             s5a = weight.fma(a, s5a);
             s5b = weight.fma(b, s5b);
         }
-        s0a.intoArray(sums, tile + 0 * LANES);
-        s0b.intoArray(sums, tile + 1 * LANES);
-        s1a.intoArray(sums, tile + 2 * LANES);
-        s1b.intoArray(sums, tile + 3 * LANES);
-        s2a.intoArray(sums, tile + 4 * LANES);
-        s2b.intoArray(sums, tile + 5 * LANES);
-        s3a.intoArray(sums, tile + 6 * LANES);
-        s3b.intoArray(sums, tile + 7 * LANES);
-        s4a.intoArray(sums, tile + 8 * LANES);
-        s4b.intoArray(sums, tile + 9 * LANES);
-        s5a.intoArray(sums, tile + 10 * LANES);
-        s5b.intoArray(sums, tile + 11 * LANES);
+        s0a.intoArray(work, tile + 0 * LANES);
+        s0b.intoArray(work, tile + 1 * LANES);
+        s1a.intoArray(work, tile + 2 * LANES);
+        s1b.intoArray(work, tile + 3 * LANES);
+        s2a.intoArray(work, tile + 4 * LANES);
+        s2b.intoArray(work, tile + 5 * LANES);
+        s3a.intoArray(work, tile + 6 * LANES);
+        s3b.intoArray(work, tile + 7 * LANES);
+        s4a.intoArray(work, tile + 8 * LANES);
+        s4b.intoArray(work, tile + 9 * LANES);
+        s5a.intoArray(work, tile + 10 * LANES);
+        s5b.intoArray(work, tile + 11 * LANES);
     }
 
-    /** As {@link #twoWide} with one vector of tokens. */
-    static void oneWide(float[] weights, int row, long panel, int depth, float[] sums, int tile) {
-        FloatVector s0a = FloatVector.fromArray(FLOATS, sums, tile + 0 * LANES);
-        FloatVector s1a = FloatVector.fromArray(FLOATS, sums, tile + 1 * LANES);
-        FloatVector s2a = FloatVector.fromArray(FLOATS, sums, tile + 2 * LANES);
-        FloatVector s3a = FloatVector.fromArray(FLOATS, sums, tile + 3 * LANES);
-        FloatVector s4a = FloatVector.fromArray(FLOATS, sums, tile + 4 * LANES);
-        FloatVector s5a = FloatVector.fromArray(FLOATS, sums, tile + 5 * LANES);
+    /**
+     * As {@link #twoWide} with one vector of tokens.
+     */
+    static void oneWide(float[] work, int row, long panel, int depth, int tile) {
+        FloatVector s0a = FloatVector.fromArray(FLOATS, work, tile + 0 * LANES);
+        FloatVector s1a = FloatVector.fromArray(FLOATS, work, tile + 1 * LANES);
+        FloatVector s2a = FloatVector.fromArray(FLOATS, work, tile + 2 * LANES);
+        FloatVector s3a = FloatVector.fromArray(FLOATS, work, tile + 3 * LANES);
+        FloatVector s4a = FloatVector.fromArray(FLOATS, work, tile + 4 * LANES);
+        FloatVector s5a = FloatVector.fromArray(FLOATS, work, tile + 5 * LANES);
         for (int i = 0; i < depth; i++) {
             int at = row + i;
             FloatVector a = VectorWidth.load(panel + 1L * BYTES * i);
-            FloatVector weight = FloatVector.broadcast(FLOATS, weights[at + 0 * ROW]);
+            FloatVector weight = FloatVector.broadcast(FLOATS, work[at + 0 * ROW]);
             s0a = weight.fma(a, s0a);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 1 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 1 * ROW]);
             s1a = weight.fma(a, s1a);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 2 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 2 * ROW]);
             s2a = weight.fma(a, s2a);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 3 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 3 * ROW]);
             s3a = weight.fma(a, s3a);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 4 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 4 * ROW]);
             s4a = weight.fma(a, s4a);
-            weight = FloatVector.broadcast(FLOATS, weights[at + 5 * ROW]);
+            weight = FloatVector.broadcast(FLOATS, work[at + 5 * ROW]);
             s5a = weight.fma(a, s5a);
         }
-        s0a.intoArray(sums, tile + 0 * LANES);
-        s1a.intoArray(sums, tile + 1 * LANES);
-        s2a.intoArray(sums, tile + 2 * LANES);
-        s3a.intoArray(sums, tile + 3 * LANES);
-        s4a.intoArray(sums, tile + 4 * LANES);
-        s5a.intoArray(sums, tile + 5 * LANES);
+        s0a.intoArray(work, tile + 0 * LANES);
+        s1a.intoArray(work, tile + 1 * LANES);
+        s2a.intoArray(work, tile + 2 * LANES);
+        s3a.intoArray(work, tile + 3 * LANES);
+        s4a.intoArray(work, tile + 4 * LANES);
+        s5a.intoArray(work, tile + 5 * LANES);
     }
 }

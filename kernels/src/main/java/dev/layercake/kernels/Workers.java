@@ -39,6 +39,7 @@ public final class Workers implements AutoCloseable {
     private final Thread[] threads;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment[] scratch;
+    private final float[][] floats;
 
     private final AtomicBoolean busy = new AtomicBoolean();
     private final AtomicInteger round = new AtomicInteger();
@@ -61,6 +62,7 @@ public final class Workers implements AutoCloseable {
         this.spinNanos = count <= Runtime.getRuntime().availableProcessors() ? SPIN_NANOS : 0;
         this.scratch = new MemorySegment[count];
         Arrays.fill(scratch, MemorySegment.NULL);
+        this.floats = new float[count][0];
         this.parked = new AtomicIntegerArray(count * NEXT_CACHE_LINE);
         this.threads = new Thread[count - 1];
         for (int worker = 1; worker < count; worker++) {
@@ -215,6 +217,17 @@ public final class Workers implements AutoCloseable {
             scratch[worker] = arena.allocate(bytes + bytes / 4, 64);
         }
         return scratch[worker];
+    }
+
+    /**
+     * An array of at least {@code length} floats, under the rules of {@link #scratch}: for loops with so many vectors that
+     * the compiler takes arrays only.
+     */
+    public float[] floats(int worker, int length) {
+        if (floats[worker].length < length) {
+            floats[worker] = new float[length + length / 4];
+        }
+        return floats[worker];
     }
 
     /** Stops the threads and frees the scratch memory. Closing twice does nothing. */

@@ -1,0 +1,234 @@
+package dev.layercake.kernels;
+
+import static dev.layercake.kernels.VectorWidth.LANES;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Four far rows of quantised weights times one vector. The scales of a row are widened to an array before its quants are
+ * walked: it keeps the inner loops small enough for C2 to inline whole (past its limit of nodes every vector is boxed),
+ * and the rows are fetched while it happens. Types that take much
+ * arithmetic are multiplied two rows at a time, for the same reason; they are not bound by memory.
+ */
+final class QuantizedGemv {
+    /** The results are the first four floats of the work array; scales begin here. */
+    private static final int SCALES = 16;
+
+    private QuantizedGemv() {}
+
+    static int workFloats(int inputs) {
+        // Q4_K: four rows, each with a scale and a minimum for every 32 elements. Q6_K: a scale for every 16.
+        return SCALES + 8 * (inputs / 32) + 8;
+    }
+
+    /** Leaves the four products in {@code work[0..3]}. */
+    static void four(DType type, long a, long step, int inputs, long x, long prepared, float[] work) {
+        int blocks = inputs / type.blockElements();
+        int scales = blocks * 256 / 32;
+        switch (type) {
+            case Q8_0 -> {
+                for (int row = 0; row < 4; row++) {
+                    widenScales(a + row * step, 34, blocks, work, SCALES + row * blocks);
+                }
+                q80(a, step, blocks, x, work);
+            }
+            case Q4_0 -> {
+                for (int row = 0; row < 4; row++) {
+                    widenScales(a + row * step, 18, blocks, work, SCALES + row * blocks);
+                }
+                q40(a, step, blocks, x, work, 0);
+                q40(a + 2 * step, step, blocks, x, work, 2);
+            }
+            case Q4_K -> {
+                for (int row = 0; row < 4; row++) {
+                    widenQ4K(a + row * step, blocks, work, SCALES + row * scales, SCALES + (4 + row) * scales);
+                }
+                q4k(a, step, blocks, x, work, 0);
+                q4k(a + 2 * step, step, blocks, x, work, 2);
+                for (int row = 0; row < 4; row++) {
+                    work[row] -= minima(work, SCALES + (4 + row) * scales, scales, prepared);
+                }
+            }
+            case Q6_K -> {
+                for (int row = 0; row < 4; row++) {
+                    widenQ6K(a + row * step, blocks, work, SCALES + 2 * row * scales);
+                }
+                q6k(a, step, blocks, x, work, 0);
+                q6k(a + 2 * step, step, blocks, x, work, 2);
+            }
+            default -> throw new IllegalArgumentException("no direct product with " + type);
+        }
+    }
+
+    private static void widenScales(long row, int blockBytes, int blocks, float[] target, int first) {
+        for (int block = 0; block < blocks; block++) {
+            target[first + block] = Memory.float16(row + (long) block * blockBytes);
+        }
+    }
+
+    /** Eight scales and eight minima of 6 bits per super-block, each times its float16. */
+    private static void widenQ4K(long row, int blocks, float[] target, int firstScale, int firstMinimum) {
+        for (int block = 0; block < blocks; block++) {
+            long at = row + 144L * block;
+            float scale = Memory.float16(at);
+            float minimum = Memory.float16(at + 2);
+            long scales = SuperBlocks.scales6(at + 4);
+            long minima = SuperBlocks.minima6(at + 4);
+            for (int run = 0; run < 8; run++) {
+                target[firstScale + 8 * block + run] = scale * (scales >>> (8 * run) & 63);
+                target[firstMinimum + 8 * block + run] = minimum * (minima >>> (8 * run) & 63);
+            }
+        }
+    }
+
+    private static void widenQ6K(long row, int blocks, float[] target, int first) {
+        for (int block = 0; block < blocks; block++) {
+            long at = row + 210L * block;
+            float scale = Memory.float16(at + 208);
+            for (int run = 0; run < 16; run++) {
+                target[first + 16 * block + run] = scale * Memory.int8(at + 192 + run);
+            }
+        }
+    }
+
+    private static void q80(long a, long step, int blocks, long x, float[] work) {
+        FloatVector sumA = VectorWidth.broadcast(0);
+        FloatVector sumB = sumA;
+        FloatVector sumC = sumA;
+        FloatVector sumD = sumA;
+        for (int block = 0; block < blocks; block++) {
+            FloatVector partA = VectorWidth.broadcast(0);
+            FloatVector partB = partA;
+            FloatVector partC = partA;
+            FloatVector partD = partA;
+            for (int i = 0; i < 32; i += LANES) {
+                FloatVector factor = VectorWidth.load(x + 128L * block + 4L * i);
+                long at = a + 34L * block + 2 + i;
+                partA = signed(at).fma(factor, partA);
+                partB = signed(at + step).fma(factor, partB);
+                partC = signed(at + 2 * step).fma(factor, partC);
+                partD = signed(at + 3 * step).fma(factor, partD);
+            }
+            sumA = partA.fma(VectorWidth.broadcast(work[SCALES + block]), sumA);
+            sumB = partB.fma(VectorWidth.broadcast(work[SCALES + blocks + block]), sumB);
+            sumC = partC.fma(VectorWidth.broadcast(work[SCALES + 2 * blocks + block]), sumC);
+            sumD = partD.fma(VectorWidth.broadcast(work[SCALES + 3 * blocks + block]), sumD);
+        }
+        work[0] = sumA.reduceLanes(VectorOperators.ADD);
+        work[1] = sumB.reduceLanes(VectorOperators.ADD);
+        work[2] = sumC.reduceLanes(VectorOperators.ADD);
+        work[3] = sumD.reduceLanes(VectorOperators.ADD);
+    }
+
+    /** The offset of 8 is subtracted once per block, for all rows, as the start of their sums. */
+    private static void q40(long a, long step, int blocks, long x, float[] work, int row) {
+        FloatVector sumA = VectorWidth.broadcast(0);
+        FloatVector sumB = sumA;
+        for (int block = 0; block < blocks; block++) {
+            int scale = SCALES + row * blocks + block;
+            for (int i = 0; i < 16; i += LANES) {
+                FloatVector low = VectorWidth.load(x + 128L * block + 4L * i);
+                FloatVector high = VectorWidth.load(x + 128L * block + 64 + 4L * i);
+                FloatVector start = low.add(high).mul(-8f);
+                long at = a + 18L * block + 2 + i;
+                FloatVector partA = nibbles(at, low, high, start);
+                FloatVector partB = nibbles(at + step, low, high, start);
+                sumA = partA.fma(VectorWidth.broadcast(work[scale]), sumA);
+                sumB = partB.fma(VectorWidth.broadcast(work[scale + blocks]), sumB);
+            }
+        }
+        work[row] = sumA.reduceLanes(VectorOperators.ADD);
+        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
+    }
+
+    private static FloatVector nibbles(long address, FloatVector low, FloatVector high, FloatVector start) {
+        IntVector packed = VectorWidth.unsignedBytes(address);
+        FloatVector first = VectorWidth.toFloats(packed.lanewise(VectorOperators.AND, 15));
+        FloatVector second = VectorWidth.toFloats(packed.lanewise(VectorOperators.LSHR, 4));
+        return second.fma(high, first.fma(low, start));
+    }
+
+    /** Without the minima, which meet only sums of x and are left to {@link #minima}. */
+    private static void q4k(long a, long step, int blocks, long x, float[] work, int row) {
+        FloatVector sumA = VectorWidth.broadcast(0);
+        FloatVector sumB = sumA;
+        int scales = 8 * blocks;
+        for (int pair = 0; pair < 4 * blocks; pair++) {
+            // A super-block is 16 bytes of scales and four pairs of runs, 32 bytes each.
+            long at = a + 144L * (pair / 4) + 16 + 32L * (pair % 4);
+            long atX = x + 256L * pair;
+            int scale = SCALES + row * scales + 2 * pair;
+            for (int i = 0; i < 32; i += LANES) {
+                FloatVector low = VectorWidth.load(atX + 4L * i);
+                FloatVector high = VectorWidth.load(atX + 128 + 4L * i);
+                sumA = scaledNibbles(at + i, low, high, work, scale, sumA);
+                sumB = scaledNibbles(at + step + i, low, high, work, scale + scales, sumB);
+            }
+        }
+        work[row] = sumA.reduceLanes(VectorOperators.ADD);
+        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
+    }
+
+    private static FloatVector scaledNibbles(
+            long address, FloatVector low, FloatVector high, float[] work, int scale, FloatVector sum) {
+        IntVector packed = VectorWidth.unsignedBytes(address);
+        FloatVector first =
+                VectorWidth.toFloats(packed.lanewise(VectorOperators.AND, 15)).mul(low);
+        FloatVector second =
+                VectorWidth.toFloats(packed.lanewise(VectorOperators.LSHR, 4)).mul(high);
+        FloatVector withFirst = first.fma(VectorWidth.broadcast(work[scale]), sum);
+        return second.fma(VectorWidth.broadcast(work[scale + 1]), withFirst);
+    }
+
+    /** The sum over runs of a run's minimum times the sum of its x. */
+    private static float minima(float[] work, int first, int runs, long sums) {
+        FloatVector total = VectorWidth.broadcast(0);
+        int run = 0;
+        for (; run <= runs - LANES; run += LANES) {
+            total = FloatVector.fromArray(VectorWidth.FLOATS, work, first + run)
+                    .fma(VectorWidth.load(sums + 4L * run), total);
+        }
+        float rest = total.reduceLanes(VectorOperators.ADD);
+        for (; run < runs; run++) {
+            rest += work[first + run] * Memory.float32(sums + 4L * run);
+        }
+        return rest;
+    }
+
+    private static void q6k(long a, long step, int blocks, long x, float[] work, int row) {
+        FloatVector sumA = VectorWidth.broadcast(0);
+        FloatVector sumB = sumA;
+        int scales = 16 * blocks;
+        for (int run = 0; run < scales; run++) {
+            long at = a + 210L * (run / 16);
+            int scale = SCALES + row * scales + run;
+            for (int i = 0; i < 16; i += LANES) {
+                FloatVector factor = VectorWidth.load(x + 64L * run + 4L * i);
+                FloatVector partA = SimdSuperBlocks.sixBits(at, run % 16, i).mul(factor);
+                FloatVector partB =
+                        SimdSuperBlocks.sixBits(at + step, run % 16, i).mul(factor);
+                sumA = partA.fma(VectorWidth.broadcast(work[scale]), sumA);
+                sumB = partB.fma(VectorWidth.broadcast(work[scale + scales]), sumB);
+            }
+        }
+        work[row] = sumA.reduceLanes(VectorOperators.ADD);
+        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
+    }
+
+    private static FloatVector signed(long address) {
+        return VectorWidth.toFloats(VectorWidth.signedBytes(address));
+    }
+
+    /** Writes the sum of each run of 32 elements. */
+    static void sumRuns(long x, int inputs, long target) {
+        for (int run = 0; run < inputs / 32; run++) {
+            FloatVector sum = VectorWidth.load(x + 128L * run);
+            for (int i = LANES; i < 32; i += LANES) {
+                sum = sum.add(VectorWidth.load(x + 128L * run + 4L * i));
+            }
+            Memory.putFloat32(target + 4L * run, sum.reduceLanes(VectorOperators.ADD));
+        }
+    }
+}
