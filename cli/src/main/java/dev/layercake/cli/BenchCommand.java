@@ -26,9 +26,6 @@ import picocli.CommandLine.Option;
                 + " bandwidth in the same run. The text before is not computed: the cache is filled with seeded random"
                 + " entries that pass through the policy.")
 final class BenchCommand implements Callable<Integer> {
-    private static final String ROW = "| %-16s | %10s | %7s | %7s | %7d | %-18s | %17s | %18s | %9s | %5s |%n";
-    private static final String HEAD = "| %-16s | %10s | %7s | %7s | %7s | %-18s | %17s | %18s | %9s | %5s |%n";
-
     private final Console console;
 
     @Mixin
@@ -207,19 +204,7 @@ final class BenchCommand implements Callable<Integer> {
                         "Reading memory with %d threads: %.1f GB/s.%n%n",
                         language.options().threads(),
                         bandwidth / 1e9);
-        console.out()
-                .printf(
-                        HEAD,
-                        "model",
-                        "size",
-                        "params",
-                        "backend",
-                        "threads",
-                        "kv",
-                        "test",
-                        "t/s",
-                        "KV memory",
-                        "share");
+        print("model", "size", "params", "backend", "threads", "kv", "test", "t/s", "KV memory", "share");
         console.out()
                 .println("|" + "-".repeat(18) + "|" + "-".repeat(11) + ":|" + "-".repeat(8) + ":|" + "-".repeat(9) + "|"
                         + "-".repeat(8) + ":|" + "-".repeat(20) + "|" + "-".repeat(18) + ":|" + "-".repeat(19) + ":|"
@@ -243,24 +228,26 @@ final class BenchCommand implements Callable<Integer> {
                 result.kvBytes(),
                 share));
         if (!json) {
-            console.out()
-                    .printf(
-                            Locale.ROOT,
-                            ROW,
-                            language.model().name(),
-                            Bytes.text(language.model().weightBytes()),
-                            parameters(language.model().parameters()),
-                            language.kernelName(),
-                            language.options().threads(),
-                            policy.evicts()
-                                    ? policy.name() + " " + policy.allocator().budget()
-                                    : policy.name(),
-                            test,
-                            String.format(Locale.ROOT, "%.2f \u00b1 %.2f", result.mean(), result.deviation()),
-                            Bytes.text(result.kvBytes()),
-                            result.prefill() ? "" : String.format(Locale.ROOT, "%.0f %%", share * 100));
+            print(
+                    language.model().name(),
+                    Bytes.text(language.model().weightBytes()),
+                    parameters(language.model().parameters()),
+                    language.kernelName(),
+                    String.valueOf(language.options().threads()),
+                    policy.evicts() ? policy.name() + " " + policy.allocator().budget() : policy.name(),
+                    test,
+                    String.format(Locale.ROOT, "%.2f \u00b1 %.2f", result.mean(), result.deviation()),
+                    Bytes.text(result.kvBytes()),
+                    result.prefill() ? "" : String.format(Locale.ROOT, "%.0f %%", share * 100));
             console.out().flush();
         }
+    }
+
+    private void print(String... cells) {
+        console.out()
+                .printf(Locale.ROOT, "| %-16s | %10s | %7s | %7s | %7s | %-18s | %17s | %18s | %9s | %5s |%n", (Object
+                                [])
+                        cells);
     }
 
     private static String parameters(long count) {

@@ -17,6 +17,7 @@ record Console(InputStream in, PrintStream out, PrintStream err, int columns) {
     }
 
     /** The launcher script says how wide the terminal is, if standard error is one. */
+    @SuppressWarnings("SystemConsoleNull") // one checker says that it is never null, the other that it may be
     private static int terminalColumns() {
         String columns = System.getProperty("layercake.stderr.columns");
         if (columns == null) {

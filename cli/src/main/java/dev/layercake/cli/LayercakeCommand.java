@@ -1,5 +1,7 @@
 package dev.layercake.cli;
 
+import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -55,13 +57,17 @@ public final class LayercakeCommand implements Runnable {
             verb.getCommandSpec().mixinStandardHelpOptions(true);
         }
         return line.setDefaultValueProvider(new EnvironmentDefaults(environment))
-                .setOut(new java.io.PrintWriter(console.out(), true))
-                .setErr(new java.io.PrintWriter(console.err(), true))
+                .setOut(writer(console.out()))
+                .setErr(writer(console.err()))
                 .setParameterExceptionHandler(failures::wrongUsage)
                 .setExecutionExceptionHandler(failures::failed)
                 .setUsageHelpWidth(100)
                 .setUsageHelpAutoWidth(false)
                 .execute(arguments);
+    }
+
+    private static PrintWriter writer(PrintStream stream) {
+        return new PrintWriter(stream, true, stream.charset());
     }
 
     public static void main(String[] args) {

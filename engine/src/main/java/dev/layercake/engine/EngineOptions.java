@@ -83,7 +83,11 @@ public record EngineOptions(
             return this;
         }
 
-        /** @throws LayercakeException (bad input) if a value is out of range */
+        /**
+         * The options.
+         *
+         * @throws LayercakeException (bad input) if a value is out of range
+         */
         public EngineOptions build() {
             return new EngineOptions(threads, keyType, valueType, quantizeTo, kvMemoryBytes, contextTokens);
         }

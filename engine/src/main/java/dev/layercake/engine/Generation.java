@@ -14,12 +14,9 @@ import org.jspecify.annotations.Nullable;
  * ({@link #run}), or as a whole ({@link #text}). Used by one thread at a time.
  */
 public final class Generation implements Iterable<String> {
-    private static final Runnable NOTHING = () -> {};
-
     private final Session session;
     private final int[] prompt;
     private final String promptText;
-    private final GenerationOptions options;
     private final int maxTokens;
     private final MemoryPlan plan;
     private final Sampler sampler;
@@ -38,7 +35,7 @@ public final class Generation implements Iterable<String> {
     private long firstTokenNanos;
     private int decodeSteps;
     private long decodeNanos;
-    private Runnable whenDone = NOTHING;
+    private @Nullable Runnable whenDone;
     private @Nullable FinishReason finishReason;
     private @Nullable GenerationSummary summary;
 
@@ -53,7 +50,6 @@ public final class Generation implements Iterable<String> {
         this.session = session;
         this.prompt = prompt;
         this.promptText = promptText;
-        this.options = options;
         this.maxTokens = maxTokens;
         this.plan = plan;
         this.sampler = new Sampler(options, model.config().vocabularySize());
@@ -221,7 +217,7 @@ public final class Generation implements Iterable<String> {
                 decodeNanos,
                 plan,
                 session.kv());
-        whenDone.run();
+        tellDone();
         return rest;
     }
 
@@ -238,7 +234,14 @@ public final class Generation implements Iterable<String> {
     private void fail() {
         finishReason = FinishReason.CANCELLED;
         session.lost();
-        whenDone.run();
+        tellDone();
+    }
+
+    private void tellDone() {
+        Runnable action = whenDone;
+        if (action != null) {
+            action.run();
+        }
     }
 
     /** Pulls pieces that are not empty. */

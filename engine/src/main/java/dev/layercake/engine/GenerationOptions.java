@@ -141,7 +141,11 @@ public record GenerationOptions(
             return stopStrings(List.of(texts));
         }
 
-        /** @throws LayercakeException (bad input) if a value is out of range */
+        /**
+         * The options.
+         *
+         * @throws LayercakeException (bad input) if a value is out of range
+         */
         public GenerationOptions build() {
             return new GenerationOptions(
                     maxTokens, temperature, topK, topP, minP, repetitionPenalty, penaltyWindow, seed, stopStrings);

@@ -182,7 +182,7 @@ final class Sampler {
     }
 
     private boolean before(int left, int right) {
-        return logits[left] > logits[right] || logits[left] == logits[right] && left < right;
+        return logits[left] > logits[right] || (logits[left] == logits[right] && left < right);
     }
 
     /** The last tokens of a text, oldest overwritten first. */

@@ -24,6 +24,9 @@ import java.util.SplittableRandom;
 public final class SpeedTest {
     private static final int FILL_CHUNK_TOKENS = 512;
 
+    /** Filling takes long at great depths; rounds follow each other there while they deepen the text by less than 1/32. */
+    private static final int DEPTH_TOLERANCE = 32;
+
     private final LanguageModel owner;
     private final long seed;
 
@@ -95,24 +98,35 @@ public final class SpeedTest {
     }
 
     private Result measure(KvPolicy policy, int depth, int promptTokens, int newTokens, int repetitions) {
-        plan(policy, depth, promptTokens, newTokens).requireFits();
+        int tokens = promptTokens + newTokens;
+        int rounds = 1 + repetitions;
+        boolean refills = (long) tokens * rounds * DEPTH_TOLERANCE > depth;
+        int tokensPerFill = refills ? tokens : tokens * rounds;
+        plan(policy, depth, promptTokens, refills ? newTokens : tokensPerFill).requireFits();
         List<Double> speeds = new ArrayList<>();
         long kvBytes = 0;
-        // The first round warms the code up and is not counted.
-        for (int round = 0; round <= repetitions; round++) {
-            try (Session session = owner.session(policy)) {
+        Session session = owner.session(policy);
+        try {
+            // The first round warms the code up and is not counted.
+            for (int round = 0; round < rounds; round++) {
+                if (round == 0 || refills) {
+                    session.close();
+                    session = owner.session(policy);
+                    fill(session.cache(), depth, tokensPerFill);
+                }
                 KvCache cache = session.cache();
-                fill(cache, depth, promptTokens + newTokens);
                 long nanos = promptTokens > 0 ? timePrefill(cache, promptTokens) : timeDecode(cache, newTokens);
                 if (round > 0) {
-                    speeds.add((promptTokens + newTokens) * 1e9 / nanos);
+                    speeds.add(tokens * 1e9 / nanos);
                 }
                 kvBytes = cache.lease().bytesInUse();
             }
+        } finally {
+            session.close();
         }
         boolean prefill = promptTokens > 0;
         long bytesPerToken = prefill ? 0 : owner.model().weightBytes() + kvBytes;
-        return new Result(depth, promptTokens + newTokens, prefill, speeds, bytesPerToken, kvBytes);
+        return new Result(depth, tokens, prefill, speeds, bytesPerToken, kvBytes);
     }
 
     private long timePrefill(KvCache cache, int count) {
@@ -141,13 +155,13 @@ public final class SpeedTest {
 
     /** Fills a cache with the entries of a text of {@code depth} tokens and reserves what {@code more} tokens will take. */
     private void fill(KvCache cache, int depth, int more) {
-        KvPlan plan = KvPlan.of(
-                cache.layout(), cache.lease().pool().rowsPerPage(), cache.policy(), Math.max(1, depth), more + 1);
+        KvPlan plan =
+                KvPlan.of(cache.layout(), cache.lease().pool().rowsPerPage(), cache.policy(), Math.max(1, depth), more);
         cache.lease().reserve(plan.peakBytes());
         if (depth > 0) {
             owner.compute(() -> false, () -> fill(cache, depth));
         }
-        cache.lease().reserve(cache.plan(more, more + 1).peakBytes());
+        cache.lease().reserve(cache.plan(more, 2 * more).peakBytes());
     }
 
     private void fill(KvCache cache, int depth) {

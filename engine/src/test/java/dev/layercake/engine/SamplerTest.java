@@ -12,19 +12,25 @@ import org.junit.jupiter.api.Test;
 final class SamplerTest {
     /** Logits of the probabilities .5, .25, .125, .0625, .0625. */
     private static final float[] HALVES = {
-        (float) Math.log(.25), (float) Math.log(.5), (float) Math.log(.0625), (float) Math.log(.125), (float) Math.log(.0625)
+        (float) Math.log(.25),
+        (float) Math.log(.5),
+        (float) Math.log(.0625),
+        (float) Math.log(.125),
+        (float) Math.log(.0625)
     };
 
     private static final int DRAWS = 20_000;
 
     @Test
     void greedyTakesTheLikeliestAndAmongEqualsTheFirst() {
-        assertThat(draws(GenerationOptions.builder().build(), 3, 1f, 3f, 2f, 3f)).containsOnly(1);
+        assertThat(draws(GenerationOptions.builder().build(), 3, 1f, 3f, 2f, 3f))
+                .containsOnly(1);
     }
 
     @Test
     void temperatureOneFollowsTheProbabilities() {
-        double[] shares = shares(GenerationOptions.builder().temperature(1).seed(7).build());
+        double[] shares =
+                shares(GenerationOptions.builder().temperature(1).seed(7).build());
         assertThat(shares[1]).isCloseTo(.5, within(.02));
         assertThat(shares[0]).isCloseTo(.25, within(.02));
         assertThat(shares[3]).isCloseTo(.125, within(.015));
@@ -41,7 +47,8 @@ final class SamplerTest {
 
     @Test
     void topKKeepsTheLikeliest() {
-        double[] shares = shares(GenerationOptions.builder().temperature(1).topK(2).build());
+        double[] shares =
+                shares(GenerationOptions.builder().temperature(1).topK(2).build());
         assertThat(shares[1]).isCloseTo(2 / 3., within(.02));
         assertThat(shares[0]).isCloseTo(1 / 3., within(.02));
         assertThat(shares[1] + shares[0]).isEqualTo(1);
@@ -49,13 +56,15 @@ final class SamplerTest {
 
     @Test
     void topKBeyondTheVocabularyKeepsAll() {
-        GenerationOptions all = GenerationOptions.builder().temperature(1).topK(5).build();
+        GenerationOptions all =
+                GenerationOptions.builder().temperature(1).topK(5).build();
         assertThat(draws(all.toBuilder().topK(500).build(), 200, HALVES)).isEqualTo(draws(all, 200, HALVES));
     }
 
     @Test
     void topPKeepsTheFewestThatSuffice() {
-        double[] shares = shares(GenerationOptions.builder().temperature(1).topP(.7f).build());
+        double[] shares =
+                shares(GenerationOptions.builder().temperature(1).topP(.7f).build());
         assertThat(shares[1]).isCloseTo(2 / 3., within(.02));
         assertThat(shares[1] + shares[0]).isEqualTo(1);
         assertThat(shares(GenerationOptions.builder().temperature(1).topP(.01f).build())[1])
@@ -65,8 +74,8 @@ final class SamplerTest {
     @Test
     void topPSeesWhatTopKLeft() {
         // After top-k 2 the likeliest has two thirds, which is enough for .6 but would not be of all five.
-        double[] shares =
-                shares(GenerationOptions.builder().temperature(1).topK(2).topP(.6f).build());
+        double[] shares = shares(
+                GenerationOptions.builder().temperature(1).topK(2).topP(.6f).build());
         assertThat(shares[1]).isEqualTo(1);
     }
 
@@ -84,16 +93,22 @@ final class SamplerTest {
 
     @Test
     void theSameSeedDrawsTheSameTokens() {
-        GenerationOptions options =
-                GenerationOptions.builder().temperature(1.3f).topK(4).topP(.95f).seed(42).build();
+        GenerationOptions options = GenerationOptions.builder()
+                .temperature(1.3f)
+                .topK(4)
+                .topP(.95f)
+                .seed(42)
+                .build();
         assertThat(draws(options, 500, HALVES)).isEqualTo(draws(options, 500, HALVES));
         assertThat(draws(options.toBuilder().seed(43).build(), 500, HALVES)).isNotEqualTo(draws(options, 500, HALVES));
     }
 
     @Test
     void thePenaltyLowersRecentTokensOnceEach() {
-        GenerationOptions options =
-                GenerationOptions.builder().repetitionPenalty(2).penaltyWindow(3).build();
+        GenerationOptions options = GenerationOptions.builder()
+                .repetitionPenalty(2)
+                .penaltyWindow(3)
+                .build();
         Sampler sampler = new Sampler(options, 3);
         sampler.note(0);
         sampler.note(0);
@@ -133,7 +148,7 @@ final class SamplerTest {
 
     private static int[] draws(GenerationOptions options, int count, float... logits) {
         Sampler sampler = new Sampler(options, logits.length);
-        return IntStream.range(0, count).map(_ -> draw(sampler, logits)).toArray();
+        return IntStream.range(0, count).map(index -> draw(sampler, logits)).toArray();
     }
 
     private static int draw(Sampler sampler, float... logits) {
