@@ -114,9 +114,7 @@ public final class KernelThroughput {
     }
 
     private long now() {
-        return workers.count() == 1
-                ? ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime()
-                : System.nanoTime();
+        return workers.count() == 1 ? ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() : System.nanoTime();
     }
 
     private static long allocatedBytes() {
@@ -189,7 +187,17 @@ public final class KernelThroughput {
             k = k.fma(factor, factor);
             l = l.fma(factor, factor);
         }
-        FloatVector sum = a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k).add(l);
+        FloatVector sum = a.add(b)
+                .add(c)
+                .add(d)
+                .add(e)
+                .add(f)
+                .add(g)
+                .add(h)
+                .add(i)
+                .add(j)
+                .add(k)
+                .add(l);
         results[worker * 64] += sum.reduceLanes(VectorOperators.ADD);
     }
 }
