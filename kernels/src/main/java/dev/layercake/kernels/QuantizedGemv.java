@@ -2,6 +2,9 @@ package dev.layercake.kernels;
 
 import static dev.layercake.kernels.VectorWidth.LANES;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.Map;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -11,10 +14,17 @@ import jdk.incubator.vector.VectorOperators;
  * walked: it keeps the inner loops small enough for C2 to inline whole (past its limit of nodes every vector is boxed),
  * and the rows are fetched while it happens. Types that take much
  * arithmetic are multiplied two rows at a time, for the same reason; they are not bound by memory.
+ * Sums live in one loop, never in two nested ones, where C2 may leave them boxed.
  */
 final class QuantizedGemv {
     /** The results are the first four floats of the work array; scales begin here. */
     private static final int SCALES = 16;
+
+    /** Products of two rows, of four for Q8_0, that are left in {@code work[row]} and what follows. */
+    private static final LoopTable LOOPS = new LoopTable(
+            MethodHandles.lookup(),
+            MethodType.methodType(void.class, long.class, long.class, int.class, long.class, float[].class, int.class),
+            Map.of(DType.Q8_0, "q80", DType.Q4_0, "q40", DType.Q4_K, "q4k", DType.Q6_K, "q6k"));
 
     private QuantizedGemv() {}
 
@@ -27,38 +37,29 @@ final class QuantizedGemv {
     static void four(DType type, long a, long step, int inputs, long x, long prepared, float[] work) {
         int blocks = inputs / type.blockElements();
         int scales = blocks * 256 / 32;
-        switch (type) {
-            case Q8_0 -> {
-                for (int row = 0; row < 4; row++) {
-                    widenScales(a + row * step, 34, blocks, work, SCALES + row * blocks);
-                }
-                q80(a, step, blocks, x, work);
+        for (int row = 0; row < 4; row++) {
+            long at = a + row * step;
+            switch (type) {
+                case Q8_0, Q4_0 -> widenScales(at, type.blockBytes(), blocks, work, SCALES + row * blocks);
+                case Q4_K -> widenQ4K(at, blocks, work, SCALES + row * scales, SCALES + (4 + row) * scales);
+                default -> widenQ6K(at, blocks, work, SCALES + 2 * row * scales);
             }
-            case Q4_0 -> {
-                for (int row = 0; row < 4; row++) {
-                    widenScales(a + row * step, 18, blocks, work, SCALES + row * blocks);
-                }
-                q40(a, step, blocks, x, work, 0);
-                q40(a + 2 * step, step, blocks, x, work, 2);
+        }
+        for (int row = 0; row < 4; row += type == DType.Q8_0 ? 4 : 2) {
+            products(type, a + row * step, step, blocks, x, work, row);
+        }
+        if (type == DType.Q4_K) {
+            for (int row = 0; row < 4; row++) {
+                work[row] -= minima(work, SCALES + (4 + row) * scales, scales, prepared);
             }
-            case Q4_K -> {
-                for (int row = 0; row < 4; row++) {
-                    widenQ4K(a + row * step, blocks, work, SCALES + row * scales, SCALES + (4 + row) * scales);
-                }
-                q4k(a, step, blocks, x, work, 0);
-                q4k(a + 2 * step, step, blocks, x, work, 2);
-                for (int row = 0; row < 4; row++) {
-                    work[row] -= minima(work, SCALES + (4 + row) * scales, scales, prepared);
-                }
-            }
-            case Q6_K -> {
-                for (int row = 0; row < 4; row++) {
-                    widenQ6K(a + row * step, blocks, work, SCALES + 2 * row * scales);
-                }
-                q6k(a, step, blocks, x, work, 0);
-                q6k(a + 2 * step, step, blocks, x, work, 2);
-            }
-            default -> throw new IllegalArgumentException("no direct product with " + type);
+        }
+    }
+
+    private static void products(DType type, long a, long step, int blocks, long x, float[] work, int row) {
+        try {
+            LOOPS.loop(type).invokeExact(a, step, blocks, x, work, row);
+        } catch (Throwable thrown) {
+            throw LoopTable.unchecked(thrown);
         }
     }
 
@@ -93,7 +94,7 @@ final class QuantizedGemv {
         }
     }
 
-    private static void q80(long a, long step, int blocks, long x, float[] work) {
+    static void q80(long a, long step, int blocks, long x, float[] work, int row) {
         FloatVector sumA = VectorWidth.broadcast(0);
         FloatVector sumB = sumA;
         FloatVector sumC = sumA;
@@ -116,28 +117,26 @@ final class QuantizedGemv {
             sumC = partC.fma(VectorWidth.broadcast(work[SCALES + 2 * blocks + block]), sumC);
             sumD = partD.fma(VectorWidth.broadcast(work[SCALES + 3 * blocks + block]), sumD);
         }
-        work[0] = sumA.reduceLanes(VectorOperators.ADD);
-        work[1] = sumB.reduceLanes(VectorOperators.ADD);
-        work[2] = sumC.reduceLanes(VectorOperators.ADD);
-        work[3] = sumD.reduceLanes(VectorOperators.ADD);
+        work[row] = sumA.reduceLanes(VectorOperators.ADD);
+        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
+        work[row + 2] = sumC.reduceLanes(VectorOperators.ADD);
+        work[row + 3] = sumD.reduceLanes(VectorOperators.ADD);
     }
 
-    /** The offset of 8 is subtracted once per block, for all rows, as the start of their sums. */
-    private static void q40(long a, long step, int blocks, long x, float[] work, int row) {
+    /** The offset of 8 is subtracted once per block, for both rows, as the start of their sums. */
+    static void q40(long a, long step, int blocks, long x, float[] work, int row) {
         FloatVector sumA = VectorWidth.broadcast(0);
         FloatVector sumB = sumA;
-        for (int block = 0; block < blocks; block++) {
+        for (int i = 0; i < 16 * blocks; i += LANES) {
+            int block = i / 16;
+            long atX = x + 128L * block + 4L * (i % 16);
+            FloatVector low = VectorWidth.load(atX);
+            FloatVector high = VectorWidth.load(atX + 64);
+            FloatVector start = low.add(high).mul(-8f);
+            long at = a + 18L * block + 2 + i % 16;
             int scale = SCALES + row * blocks + block;
-            for (int i = 0; i < 16; i += LANES) {
-                FloatVector low = VectorWidth.load(x + 128L * block + 4L * i);
-                FloatVector high = VectorWidth.load(x + 128L * block + 64 + 4L * i);
-                FloatVector start = low.add(high).mul(-8f);
-                long at = a + 18L * block + 2 + i;
-                FloatVector partA = nibbles(at, low, high, start);
-                FloatVector partB = nibbles(at + step, low, high, start);
-                sumA = partA.fma(VectorWidth.broadcast(work[scale]), sumA);
-                sumB = partB.fma(VectorWidth.broadcast(work[scale + blocks]), sumB);
-            }
+            sumA = nibbles(at, low, high, start).fma(VectorWidth.broadcast(work[scale]), sumA);
+            sumB = nibbles(at + step, low, high, start).fma(VectorWidth.broadcast(work[scale + blocks]), sumB);
         }
         work[row] = sumA.reduceLanes(VectorOperators.ADD);
         work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
@@ -151,21 +150,20 @@ final class QuantizedGemv {
     }
 
     /** Without the minima, which meet only sums of x and are left to {@link #minima}. */
-    private static void q4k(long a, long step, int blocks, long x, float[] work, int row) {
+    static void q4k(long a, long step, int blocks, long x, float[] work, int row) {
         FloatVector sumA = VectorWidth.broadcast(0);
         FloatVector sumB = sumA;
         int scales = 8 * blocks;
-        for (int pair = 0; pair < 4 * blocks; pair++) {
-            // A super-block is 16 bytes of scales and four pairs of runs, 32 bytes each.
-            long at = a + 144L * (pair / 4) + 16 + 32L * (pair % 4);
-            long atX = x + 256L * pair;
+        // Byte i of the nibbles; 32 of them hold a pair of runs, 128 a super-block after its 16 bytes of scales.
+        for (int i = 0; i < 128 * blocks; i += LANES) {
+            int pair = i / 32;
+            long atX = x + 256L * pair + 4L * (i % 32);
+            FloatVector low = VectorWidth.load(atX);
+            FloatVector high = VectorWidth.load(atX + 128);
+            long at = a + 16L * (i / 128 + 1) + i;
             int scale = SCALES + row * scales + 2 * pair;
-            for (int i = 0; i < 32; i += LANES) {
-                FloatVector low = VectorWidth.load(atX + 4L * i);
-                FloatVector high = VectorWidth.load(atX + 128 + 4L * i);
-                sumA = scaledNibbles(at + i, low, high, work, scale, sumA);
-                sumB = scaledNibbles(at + step + i, low, high, work, scale + scales, sumB);
-            }
+            sumA = scaledNibbles(at, low, high, work, scale, sumA);
+            sumB = scaledNibbles(at + step, low, high, work, scale + scales, sumB);
         }
         work[row] = sumA.reduceLanes(VectorOperators.ADD);
         work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
@@ -197,21 +195,20 @@ final class QuantizedGemv {
         return rest;
     }
 
-    private static void q6k(long a, long step, int blocks, long x, float[] work, int row) {
+    static void q6k(long a, long step, int blocks, long x, float[] work, int row) {
         FloatVector sumA = VectorWidth.broadcast(0);
         FloatVector sumB = sumA;
         int scales = 16 * blocks;
-        for (int run = 0; run < scales; run++) {
+        for (int i = 0; i < 16 * scales; i += LANES) {
+            int run = i / 16;
             long at = a + 210L * (run / 16);
             int scale = SCALES + row * scales + run;
-            for (int i = 0; i < 16; i += LANES) {
-                FloatVector factor = VectorWidth.load(x + 64L * run + 4L * i);
-                FloatVector partA = SimdSuperBlocks.sixBits(at, run % 16, i).mul(factor);
-                FloatVector partB =
-                        SimdSuperBlocks.sixBits(at + step, run % 16, i).mul(factor);
-                sumA = partA.fma(VectorWidth.broadcast(work[scale]), sumA);
-                sumB = partB.fma(VectorWidth.broadcast(work[scale + scales]), sumB);
-            }
+            FloatVector factor = VectorWidth.load(x + 4L * i);
+            FloatVector partA = SimdSuperBlocks.sixBits(at, run % 16, i % 16).mul(factor);
+            FloatVector partB =
+                    SimdSuperBlocks.sixBits(at + step, run % 16, i % 16).mul(factor);
+            sumA = partA.fma(VectorWidth.broadcast(work[scale]), sumA);
+            sumB = partB.fma(VectorWidth.broadcast(work[scale + scales]), sumB);
         }
         work[row] = sumA.reduceLanes(VectorOperators.ADD);
         work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);

@@ -2,6 +2,9 @@ package dev.layercake.kernels;
 
 import static dev.layercake.kernels.VectorWidth.LANES;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.Map;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
@@ -11,24 +14,32 @@ import jdk.incubator.vector.VectorOperators;
 final class SimdCodec {
     private static final float TWO_POW_112 = 0x1p112f;
 
+    private static final LoopTable DECODERS = new LoopTable(
+            MethodHandles.lookup(),
+            MethodType.methodType(void.class, long.class, long.class, int.class),
+            Map.ofEntries(
+                    Map.entry(DType.F32, "float32"),
+                    Map.entry(DType.F16, "float16"),
+                    Map.entry(DType.BF16, "bfloat16"),
+                    Map.entry(DType.Q8_0, "q80"),
+                    Map.entry(DType.Q4_0, "q40"),
+                    Map.entry(DType.Q4_1, "q41"),
+                    Map.entry(DType.Q5_0, "q50"),
+                    Map.entry(DType.Q5_1, "q51"),
+                    Map.entry(DType.Q2_K, "q2k"),
+                    Map.entry(DType.Q3_K, "q3k"),
+                    Map.entry(DType.Q4_K, "q4k"),
+                    Map.entry(DType.Q5_K, "q5k"),
+                    Map.entry(DType.Q6_K, "q6k")));
+
     private SimdCodec() {}
 
     /** Widens {@code elements}, a whole number of blocks, to packed float32. */
     static void decode(DType type, long source, long target, int elements) {
-        switch (type) {
-            case F32 -> float32(source, target, elements);
-            case F16 -> float16(source, target, elements);
-            case BF16 -> bfloat16(source, target, elements);
-            case Q8_0 -> q80(source, target, elements);
-            case Q4_0 -> q40(source, target, elements);
-            case Q4_1 -> q41(source, target, elements);
-            case Q5_0 -> q50(source, target, elements);
-            case Q5_1 -> q51(source, target, elements);
-            case Q2_K -> SimdSuperBlocks.decodeQ2(source, target, elements);
-            case Q3_K -> SimdSuperBlocks.decodeQ3(source, target, elements);
-            case Q4_K -> SimdSuperBlocks.decodeQ4(source, target, elements);
-            case Q5_K -> SimdSuperBlocks.decodeQ5(source, target, elements);
-            case Q6_K -> SimdSuperBlocks.decodeQ6(source, target, elements);
+        try {
+            DECODERS.loop(type).invokeExact(source, target, elements);
+        } catch (Throwable thrown) {
+            throw LoopTable.unchecked(thrown);
         }
     }
 
@@ -55,7 +66,7 @@ final class SimdCodec {
                 .reinterpretAsFloats();
     }
 
-    private static void float32(long source, long target, int elements) {
+    static void float32(long source, long target, int elements) {
         int i = 0;
         for (; i <= elements - LANES; i += LANES) {
             VectorWidth.store(target + 4L * i, VectorWidth.load(source + 4L * i));
@@ -65,7 +76,7 @@ final class SimdCodec {
         }
     }
 
-    private static void float16(long source, long target, int elements) {
+    static void float16(long source, long target, int elements) {
         int i = 0;
         for (; i <= elements - LANES; i += LANES) {
             VectorWidth.store(target + 4L * i, widenHalves(VectorWidth.unsignedShorts(source + 2L * i)));
@@ -75,7 +86,7 @@ final class SimdCodec {
         }
     }
 
-    private static void bfloat16(long source, long target, int elements) {
+    static void bfloat16(long source, long target, int elements) {
         int i = 0;
         for (; i <= elements - LANES; i += LANES) {
             IntVector bits = VectorWidth.unsignedShorts(source + 2L * i).lanewise(VectorOperators.LSHL, 16);
@@ -86,7 +97,7 @@ final class SimdCodec {
         }
     }
 
-    private static void q80(long source, long target, int elements) {
+    static void q80(long source, long target, int elements) {
         for (int block = 0; block < elements / 32; block++) {
             long at = source + 34L * block;
             long to = target + 128L * block;
@@ -98,7 +109,7 @@ final class SimdCodec {
         }
     }
 
-    private static void q40(long source, long target, int elements) {
+    static void q40(long source, long target, int elements) {
         for (int block = 0; block < elements / 32; block++) {
             long at = source + 18L * block;
             float scale = Memory.float16(at);
@@ -106,14 +117,14 @@ final class SimdCodec {
         }
     }
 
-    private static void q41(long source, long target, int elements) {
+    static void q41(long source, long target, int elements) {
         for (int block = 0; block < elements / 32; block++) {
             long at = source + 20L * block;
             nibbles(at + 4, Memory.float16(at), Memory.float16(at + 2), target + 128L * block);
         }
     }
 
-    private static void q50(long source, long target, int elements) {
+    static void q50(long source, long target, int elements) {
         for (int block = 0; block < elements / 32; block++) {
             long at = source + 22L * block;
             float scale = Memory.float16(at);
@@ -121,11 +132,31 @@ final class SimdCodec {
         }
     }
 
-    private static void q51(long source, long target, int elements) {
+    static void q51(long source, long target, int elements) {
         for (int block = 0; block < elements / 32; block++) {
             long at = source + 24L * block;
             fiveBits(at + 4, Memory.float16(at), Memory.float16(at + 2), target + 128L * block);
         }
+    }
+
+    static void q2k(long source, long target, int elements) {
+        SimdSuperBlocks.decodeQ2(source, target, elements);
+    }
+
+    static void q3k(long source, long target, int elements) {
+        SimdSuperBlocks.decodeQ3(source, target, elements);
+    }
+
+    static void q4k(long source, long target, int elements) {
+        SimdSuperBlocks.decodeQ4(source, target, elements);
+    }
+
+    static void q5k(long source, long target, int elements) {
+        SimdSuperBlocks.decodeQ5(source, target, elements);
+    }
+
+    static void q6k(long source, long target, int elements) {
+        SimdSuperBlocks.decodeQ6(source, target, elements);
     }
 
     private static void nibbles(long source, float scale, float offset, long target) {

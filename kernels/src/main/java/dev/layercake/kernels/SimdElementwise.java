@@ -2,22 +2,23 @@ package dev.layercake.kernels;
 
 import static dev.layercake.kernels.VectorWidth.LANES;
 
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
 
 /** Norms, gates, rotations and sums over runs of packed floats; what fills no vector is computed one by one. */
 final class SimdElementwise {
     private static final float SQUARE_ROOT_8_OVER_PI = 1.5957692f;
     private static final float CUBIC = 0.044715f;
 
-    /** [b0 a0 b1 a1 ...] from [a0 b0 a1 b1 ...]. */
-    private static final VectorShuffle<Float> SWAP = VectorShuffle.fromOp(VectorWidth.FLOATS, i -> i ^ 1);
-    /** Each lane of the lower, or upper, half twice. */
-    private static final VectorShuffle<Float> TWICE_LOW = VectorShuffle.fromOp(VectorWidth.FLOATS, i -> i / 2);
+    private static final VectorSpecies<Long> PAIRS = VectorSpecies.of(long.class, VectorWidth.FLOATS.vectorShape());
+    private static final VectorSpecies<Integer> HALF =
+            VectorSpecies.of(int.class, VectorShape.forBitSize(VectorWidth.FLOATS.vectorBitSize() / 2));
 
-    private static final VectorShuffle<Float> TWICE_HIGH =
-            VectorShuffle.fromOp(VectorWidth.FLOATS, i -> LANES / 2 + i / 2);
     /** -1, 1, -1, 1, ... */
     private static final FloatVector SIGNS = FloatVector.fromArray(VectorWidth.FLOATS, signs(), 0);
 
@@ -71,24 +72,28 @@ final class SimdElementwise {
         }
     }
 
-    /** Rotates (x[2i], x[2i + 1]). */
+    /** Rotates (x[2i], x[2i + 1]); a pair is one long, so that no lane moves but within its own. */
     static void ropeInterleaved(long x, long cos, long sin, int pairs) {
         int i = 0;
-        for (; i <= pairs - LANES; i += LANES) {
-            FloatVector c = VectorWidth.load(cos + 4L * i);
-            FloatVector s = VectorWidth.load(sin + 4L * i);
-            rotateNeighbours(x + 8L * i, c.rearrange(TWICE_LOW), s.rearrange(TWICE_LOW));
-            rotateNeighbours(x + 8L * i + 4L * LANES, c.rearrange(TWICE_HIGH), s.rearrange(TWICE_HIGH));
+        for (; i <= pairs - LANES / 2; i += LANES / 2) {
+            FloatVector both = VectorWidth.load(x + 8L * i);
+            FloatVector swapped = both.reinterpretAsLongs()
+                    .lanewise(VectorOperators.ROL, 32)
+                    .reinterpretAsFloats()
+                    .mul(SIGNS);
+            FloatVector rotated = both.mul(twice(cos + 4L * i)).add(swapped.mul(twice(sin + 4L * i)));
+            VectorWidth.store(x + 8L * i, rotated);
         }
         for (; i < pairs; i++) {
             rotate(x + 8L * i, x + 8L * i + 4, cos + 4L * i, sin + 4L * i);
         }
     }
 
-    private static void rotateNeighbours(long x, FloatVector c, FloatVector s) {
-        FloatVector pairs = VectorWidth.load(x);
-        FloatVector swapped = pairs.rearrange(SWAP).mul(SIGNS);
-        VectorWidth.store(x, pairs.mul(c).add(swapped.mul(s)));
+    /** Each of the next {@code LANES / 2} floats twice. */
+    private static FloatVector twice(long address) {
+        LongVector low = (LongVector) IntVector.fromMemorySegment(HALF, Memory.ALL, address, ByteOrder.LITTLE_ENDIAN)
+                .convertShape(VectorOperators.ZERO_EXTEND_I2L, PAIRS, 0);
+        return low.or(low.lanewise(VectorOperators.LSHL, 32)).reinterpretAsFloats();
     }
 
     private static void rotate(long left, long right, long cos, long sin) {

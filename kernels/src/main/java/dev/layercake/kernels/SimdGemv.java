@@ -3,6 +3,9 @@ package dev.layercake.kernels;
 import static dev.layercake.kernels.VectorWidth.BYTES;
 import static dev.layercake.kernels.VectorWidth.LANES;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.Map;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -12,6 +15,12 @@ import jdk.incubator.vector.VectorOperators;
  * which makes four long sequential streams and shares the loads of x.
  */
 final class SimdGemv {
+    /** Products of four rows, of two for F16, that are left in {@code work[row]} and what follows. */
+    private static final LoopTable LOOPS = new LoopTable(
+            MethodHandles.lookup(),
+            MethodType.methodType(void.class, long.class, long.class, int.class, long.class, float[].class, int.class),
+            Map.of(DType.F32, "float32", DType.F16, "float16", DType.BF16, "bfloat16"));
+
     private SimdGemv() {}
 
     /** Whether {@link #rows} multiplies the type without decoding it to memory first. */
@@ -63,17 +72,24 @@ final class SimdGemv {
     /** The four rows {@code a + i * step}; a step of 0 computes one row four times. */
     private static void four(
             DType type, long a, long step, int inputs, long x, long prepared, float[] work, long out, long outStep) {
-        switch (type) {
-            case F32 -> float32(a, step, inputs, x, work);
-            case F16 -> {
-                float16(a, step, inputs, prepared, work, 0);
-                float16(a + 2 * step, step, inputs, prepared, work, 2);
-            }
-            case BF16 -> bfloat16(a, step, inputs, prepared, work);
-            default -> QuantizedGemv.four(type, a, step, inputs, x, prepared, work);
+        if (type.quantized()) {
+            QuantizedGemv.four(type, a, step, inputs, x, prepared, work);
+        } else {
+            products(type, a, step, inputs, type == DType.F32 ? x : prepared, work);
         }
         for (int i = 0; i < 4; i++) {
             Memory.putFloat32(out + i * outStep, work[i] + rest(type, a + i * step, inputs, x));
+        }
+    }
+
+    private static void products(DType type, long a, long step, int inputs, long x, float[] work) {
+        try {
+            LOOPS.loop(type).invokeExact(a, step, inputs, x, work, 0);
+            if (type == DType.F16) {
+                LOOPS.loop(type).invokeExact(a + 2 * step, step, inputs, x, work, 2);
+            }
+        } catch (Throwable thrown) {
+            throw LoopTable.unchecked(thrown);
         }
     }
 
@@ -101,7 +117,7 @@ final class SimdGemv {
         return sum;
     }
 
-    private static void float32(long a, long step, int inputs, long x, float[] work) {
+    static void float32(long a, long step, int inputs, long x, float[] work, int row) {
         long b = a + step;
         long c = b + step;
         long d = c + step;
@@ -117,11 +133,11 @@ final class SimdGemv {
             sumC = VectorWidth.load(c + at).fma(factor, sumC);
             sumD = VectorWidth.load(d + at).fma(factor, sumD);
         }
-        finish(sumA, sumB, sumC, sumD, work);
+        finish(sumA, sumB, sumC, sumD, work, row);
     }
 
     /** Two numbers of 16 bits lie in one int: the low one is even. x is split in the same way, so nothing is widened. */
-    private static void bfloat16(long a, long step, int inputs, long prepared, float[] work) {
+    static void bfloat16(long a, long step, int inputs, long prepared, float[] work, int row) {
         long b = a + step;
         long c = b + step;
         long d = c + step;
@@ -140,7 +156,7 @@ final class SimdGemv {
             sumC = bfloat16Pairs(c + at, evenFactor, oddFactor, sumC);
             sumD = bfloat16Pairs(d + at, evenFactor, oddFactor, sumD);
         }
-        finish(sumA, sumB, sumC, sumD, work);
+        finish(sumA, sumB, sumC, sumD, work, row);
     }
 
     private static FloatVector bfloat16Pairs(long address, FloatVector even, FloatVector odd, FloatVector sum) {
@@ -154,7 +170,7 @@ final class SimdGemv {
      * As {@link #bfloat16}; a half moved into a float's place is 2^112 too small, which x makes good. Right for
      * subnormals, not for infinities and NaN, which no weight is. Two rows at a time are what C2 inlines whole.
      */
-    private static void float16(long a, long step, int inputs, long prepared, float[] work, int row) {
+    static void float16(long a, long step, int inputs, long prepared, float[] work, int row) {
         long b = a + step;
         FloatVector sumA = VectorWidth.broadcast(0);
         FloatVector sumB = sumA;
@@ -183,11 +199,11 @@ final class SimdGemv {
         return high.fma(odd, low.fma(even, sum));
     }
 
-    static void finish(FloatVector sumA, FloatVector sumB, FloatVector sumC, FloatVector sumD, float[] work) {
-        work[0] = sumA.reduceLanes(VectorOperators.ADD);
-        work[1] = sumB.reduceLanes(VectorOperators.ADD);
-        work[2] = sumC.reduceLanes(VectorOperators.ADD);
-        work[3] = sumD.reduceLanes(VectorOperators.ADD);
+    static void finish(FloatVector sumA, FloatVector sumB, FloatVector sumC, FloatVector sumD, float[] work, int row) {
+        work[row] = sumA.reduceLanes(VectorOperators.ADD);
+        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
+        work[row + 2] = sumC.reduceLanes(VectorOperators.ADD);
+        work[row + 3] = sumD.reduceLanes(VectorOperators.ADD);
     }
 
     /** The even elements, then the odd ones, of as many whole pairs of vectors as there are. */

@@ -4,7 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@link Kernels} with {@code jdk.incubator.vector}. One token is multiplied straight from the weights' memory, a few
- * with rows decoded into cache, many with a register-blocked matrix product. The width of vectors is a constant of the
+ * with rows decoded into cache, many with a register-blocked matrix product;
+ * attention is {@code SimdAttention}'s. The width of vectors is a constant of the
  * process; see {@code VectorWidth}.
  */
 public final class SimdKernels implements Kernels {
@@ -16,8 +17,6 @@ public final class SimdKernels implements Kernels {
 
     /** A cache line of floats: shares of an array are whole lines. */
     private static final int LINE = 16;
-
-    private final ScalarKernels attention = new ScalarKernels();
 
     @Override
     public String name() {
@@ -175,12 +174,14 @@ public final class SimdKernels implements Kernels {
 
     @Override
     public void store(KvRows[] rows, int firstSlot, Tensor keys, Tensor values, Workers workers) {
-        attention.store(rows, firstSlot, keys, values, workers);
+        Shapes.store(rows, firstSlot, keys, values);
+        SimdAttention.store(rows, firstSlot, keys, values, workers);
     }
 
     @Override
     public void attend(
             AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
+        Shapes.attend(shape, rows, queries, out);
         SimdAttention.attend(shape, rows, queries, firstPosition, out, workers);
     }
 
@@ -193,6 +194,7 @@ public final class SimdKernels implements Kernels {
             Tensor out,
             @Nullable Tensor probabilities,
             Workers workers) {
+        Shapes.attendOne(shape, rows, query, out, probabilities);
         SimdAttention.attendOne(shape, rows, query, position, out, probabilities, workers);
     }
 
@@ -204,7 +206,8 @@ public final class SimdKernels implements Kernels {
             int firstPosition,
             WindowStatistics statistics,
             Workers workers) {
-        attention.windowStatistics(shape, rows, windowQueries, firstPosition, statistics, workers);
+        Shapes.windowStatistics(shape, rows, windowQueries, statistics);
+        SimdAttention.windowStatistics(shape, rows, windowQueries, firstPosition, statistics, workers);
     }
 
     /** Work on {@code count} floats that begin {@code offset} bytes into an array. */
