@@ -77,6 +77,12 @@ final class VectorWidth {
                 .convertShape(VectorOperators.B2I, INTS, 0);
     }
 
+    /** The next {@link #LANES} bytes, signed, as floats: one conversion, where two would double the compiler's nodes. */
+    static FloatVector signedFloats(long address) {
+        return (FloatVector) ByteVector.fromMemorySegment(QUARTER, Memory.ALL, address, LITTLE)
+                .convertShape(VectorOperators.B2F, FLOATS, 0);
+    }
+
     /** The next {@link #LANES} bytes, zero-extended. Reads no byte beyond them. */
     static IntVector unsignedBytes(long address) {
         if (LANES == 4) {
