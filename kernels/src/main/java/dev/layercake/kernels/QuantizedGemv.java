@@ -24,7 +24,15 @@ final class QuantizedGemv {
     private static final LoopTable LOOPS = new LoopTable(
             MethodHandles.lookup(),
             MethodType.methodType(void.class, long.class, long.class, int.class, long.class, float[].class, int.class),
-            Map.of(DType.Q8_0, LANES == 16 ? "q80Wide" : "q80", DType.Q4_0, "q40", DType.Q4_K, "q4k", DType.Q6_K, "q6k"));
+            Map.of(
+                    DType.Q8_0,
+                    LANES == 16 ? "q80Wide" : "q80",
+                    DType.Q4_0,
+                    "q40",
+                    DType.Q4_K,
+                    "q4k",
+                    DType.Q6_K,
+                    "q6k"));
 
     private QuantizedGemv() {}
 
@@ -103,10 +111,18 @@ final class QuantizedGemv {
             FloatVector low = VectorWidth.load(atX);
             FloatVector high = VectorWidth.load(atX + 64);
             atX += 128;
-            sumA = VectorWidth.signedFloats(at + 18).fma(high, VectorWidth.signedFloats(at + 2).mul(low)).fma(scale(at), sumA);
-            sumB = VectorWidth.signedFloats(at + b + 18).fma(high, VectorWidth.signedFloats(at + b + 2).mul(low)).fma(scale(at + b), sumB);
-            sumC = VectorWidth.signedFloats(at + c + 18).fma(high, VectorWidth.signedFloats(at + c + 2).mul(low)).fma(scale(at + c), sumC);
-            sumD = VectorWidth.signedFloats(at + d + 18).fma(high, VectorWidth.signedFloats(at + d + 2).mul(low)).fma(scale(at + d), sumD);
+            sumA = VectorWidth.signedFloats(at + 18)
+                    .fma(high, VectorWidth.signedFloats(at + 2).mul(low))
+                    .fma(scale(at), sumA);
+            sumB = VectorWidth.signedFloats(at + b + 18)
+                    .fma(high, VectorWidth.signedFloats(at + b + 2).mul(low))
+                    .fma(scale(at + b), sumB);
+            sumC = VectorWidth.signedFloats(at + c + 18)
+                    .fma(high, VectorWidth.signedFloats(at + c + 2).mul(low))
+                    .fma(scale(at + c), sumC);
+            sumD = VectorWidth.signedFloats(at + d + 18)
+                    .fma(high, VectorWidth.signedFloats(at + d + 2).mul(low))
+                    .fma(scale(at + d), sumD);
         }
         work[row] = sumA.reduceLanes(VectorOperators.ADD);
         work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);

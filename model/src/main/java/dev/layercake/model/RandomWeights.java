@@ -100,7 +100,8 @@ final class RandomWeights {
         int kept = 0x8000 | ((1 << mantissaBits) - 1);
         for (long offset = 0; offset < matrix.bytes(); offset += Short.BYTES) {
             int bits = data.get(ValueLayout.JAVA_SHORT_UNALIGNED, offset);
-            data.set(ValueLayout.JAVA_SHORT_UNALIGNED, offset, (short) ((bits & kept) | (biasedExponent << mantissaBits)));
+            data.set(ValueLayout.JAVA_SHORT_UNALIGNED, offset, (short)
+                    ((bits & kept) | (biasedExponent << mantissaBits)));
         }
     }
 
