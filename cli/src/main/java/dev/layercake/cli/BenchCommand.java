@@ -8,8 +8,10 @@ import dev.layercake.kernels.DType;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
+import dev.layercake.model.GgufModelWriter;
 import dev.layercake.model.Model;
 import dev.layercake.model.ModelShape;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -43,6 +45,13 @@ final class BenchCommand implements Callable<Integer> {
             paramLabel = "TYPE",
             description = "Type of these weights: f32, f16, bf16, q8_0 (default) or q4_0.")
     String dtype = "q8_0";
+
+    @Option(
+            names = "--save",
+            paramLabel = "FILE",
+            description = "Write these weights to a GGUF file as well, without a tokenizer; for other engines.")
+    @Nullable
+    Path save;
 
     @Option(
             names = {"-p", "--n-prompt"},
@@ -165,6 +174,9 @@ final class BenchCommand implements Callable<Integer> {
         if (shape != null && model.model != null) {
             throw LayercakeException.badInput("--shape and -m exclude each other; give one of them.");
         }
+        if (save != null && shape == null) {
+            throw LayercakeException.badInput("--save writes the random weights of a --shape; give one.");
+        }
         if (repetitions < 1 || repetitions > 1000) {
             throw LayercakeException.badInput("-r must be from 1 to 1000, not " + repetitions + ".");
         }
@@ -185,7 +197,12 @@ final class BenchCommand implements Callable<Integer> {
         DType type = ModelOptions.type("--dtype", dtype, DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0);
         ModelShape wanted = ModelShape.named(shape);
         console.err().println("making random weights of the shape " + wanted.name() + " in " + type + "...");
-        return LanguageModel.of(Model.random(wanted, type, seed), model.engineOptions());
+        Model random = Model.random(wanted, type, seed);
+        if (save != null) {
+            GgufModelWriter.write(random, save);
+            console.err().println("wrote " + save);
+        }
+        return LanguageModel.of(random, model.engineOptions());
     }
 
     private void head(LanguageModel language, double bandwidth) {
