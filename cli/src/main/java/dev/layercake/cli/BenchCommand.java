@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -176,6 +177,9 @@ final class BenchCommand implements Callable<Integer> {
         }
         if (save != null && shape == null) {
             throw LayercakeException.badInput("--save writes the random weights of a --shape; give one.");
+        }
+        if (Stream.of(promptTokens, newTokens).flatMap(List::stream).allMatch(count -> count == 0)) {
+            throw LayercakeException.badInput("There is nothing to measure; give -p or -n a number above 0.");
         }
         if (repetitions < 1 || repetitions > 1000) {
             throw LayercakeException.badInput("-r must be from 1 to 1000, not " + repetitions + ".");

@@ -1,5 +1,6 @@
 package dev.layercake.cli;
 
+import dev.layercake.kernels.LayercakeException;
 import java.io.InputStream;
 import java.io.PrintStream;
 
@@ -9,6 +10,10 @@ import java.io.PrintStream;
  * @param columns width of the terminal behind {@code err}; 0 if there is none, then nothing is drawn over
  */
 record Console(InputStream in, PrintStream out, PrintStream err, int columns) {
+    /** What to tell when {@code out} fails. */
+    static final String UNWRITABLE =
+            "standard output cannot be written: the disk is full, or who read it has gone; what was printed is not complete";
+
     private static final int USUAL_COLUMNS = 80;
 
     /** This process's own streams. */
@@ -27,6 +32,14 @@ record Console(InputStream in, PrintStream out, PrintStream err, int columns) {
         return columns.matches("[0-9]{1,5}") && Integer.parseInt(columns) > 0
                 ? Integer.parseInt(columns)
                 : USUAL_COLUMNS;
+    }
+
+    /** Prints a piece of a result at once; a long answer nobody can read must not be computed to its end. */
+    void stream(String piece) {
+        out.print(piece);
+        if (out.checkError()) {
+            throw LayercakeException.overCapacity(UNWRITABLE);
+        }
     }
 
     boolean terminal() {

@@ -29,6 +29,9 @@ import picocli.CommandLine.Option;
                         + " shows answers, memory and slices side by side. Needs nothing but the bundled model.")
 final class DemoCommand implements Callable<Integer> {
     private static final int ANSWER_TOKENS = 12;
+    /** Ample room for the question and the chat template around it. */
+    private static final int QUESTION_TOKENS = 64;
+
     private static final int COLUMN = 30;
     private static final int BAR = 18;
 
@@ -90,11 +93,19 @@ final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (facts < 1 || facts > 16 || depth < 0 || depth > 1) {
-            throw LayercakeException.badInput("--facts must be from 1 to 16 and --depth from 0 to 1.");
+        if (facts < 1 || facts > 16) {
+            throw LayercakeException.badInput("--facts must be from 1 to 16, not " + facts + ".");
+        }
+        if (!(depth >= 0 && depth <= 1)) {
+            throw LayercakeException.badInput("--depth must be from 0 to 1, not " + depth + ".");
         }
         List<KvPolicy> policies = kv.stream().map(Policies::parse).toList();
         try (LanguageModel language = model.load()) {
+            int longest = language.contextTokens() - ANSWER_TOKENS - QUESTION_TOKENS;
+            if (tokens > longest) {
+                throw LayercakeException.badInput("--tokens " + tokens + " does not fit the context of "
+                        + language.model().name() + "; give at most " + longest + ", or a larger context (-c).");
+            }
             Tokenizer tokenizer = language.model().tokenizer();
             Haystack haystack =
                     Haystack.generate(seed, tokens, facts, depth, text -> tokenizer.encode(text, false).length);

@@ -44,7 +44,7 @@ public final class LayercakeCommand implements Runnable {
      * @return the exit code: 0 done, 1 failed, 2 wrong usage
      */
     static int execute(Console console, Map<String, String> environment, String... arguments) {
-        Failures failures = new Failures(console.err());
+        Failures failures = new Failures(console.err(), environment);
         CommandLine line = new CommandLine(new LayercakeCommand(console))
                 .addSubcommand(new DemoCommand(console))
                 .addSubcommand(new RunCommand(console))
@@ -56,7 +56,7 @@ public final class LayercakeCommand implements Runnable {
         for (CommandLine verb : line.getSubcommands().values()) {
             verb.getCommandSpec().mixinStandardHelpOptions(true);
         }
-        return line.setDefaultValueProvider(new EnvironmentDefaults(environment))
+        int exitCode = line.setDefaultValueProvider(new EnvironmentDefaults(environment))
                 .setOut(writer(console.out()))
                 .setErr(writer(console.err()))
                 .setParameterExceptionHandler(failures::wrongUsage)
@@ -64,6 +64,7 @@ public final class LayercakeCommand implements Runnable {
                 .setUsageHelpWidth(100)
                 .setUsageHelpAutoWidth(false)
                 .execute(arguments);
+        return exitCode == CommandLine.ExitCode.OK && console.out().checkError() ? failures.unwritable() : exitCode;
     }
 
     private static PrintWriter writer(PrintStream stream) {

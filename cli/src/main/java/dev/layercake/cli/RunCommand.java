@@ -10,8 +10,10 @@ import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -121,9 +123,14 @@ final class RunCommand implements Callable<Integer> {
                 return Files.readString(Path.of(name));
             }
             return new String(console.in().readAllBytes(), StandardCharsets.UTF_8);
+        } catch (NoSuchFileException e) {
+            throw LayercakeException.badInput("There is no file " + name + "; check the path given with -f.", e);
+        } catch (CharacterCodingException e) {
+            throw LayercakeException.badInput("The file " + name + " is not UTF-8 text; convert it first.", e);
         } catch (IOException e) {
-            throw LayercakeException.badInput(
-                    "The prompt file " + name + " cannot be read as UTF-8 text; check that it exists and is text.", e);
+            String what =
+                    Files.isDirectory(Path.of(name)) ? " is a folder; give a text file." : " cannot be read; check it.";
+            throw LayercakeException.badInput("The file " + name + what, e);
         }
     }
 
@@ -146,8 +153,7 @@ final class RunCommand implements Callable<Integer> {
         @Override
         public void text(String piece) {
             if (!json) {
-                console.out().print(piece);
-                console.out().flush();
+                console.stream(piece);
             }
         }
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -74,6 +75,32 @@ final class CommandLineTest {
     }
 
     @Test
+    void anOutputThatTakesNoMoreIsAFailure() {
+        OutputStream full = new OutputStream() {
+            @Override
+            public void write(int ignored) throws IOException {
+                throw new IOException("No space left on device");
+            }
+        };
+        for (String[] arguments : new String[][] {
+            {"policies"},
+            {"inspect", "-m", CRUMB, "--json"},
+            {"run", "-m", CRUMB, "-t", "1", "-n", "8", "-p", FACT + " " + QUESTION}
+        }) {
+            err.reset();
+            Console console = new Console(
+                    new ByteArrayInputStream(new byte[0]),
+                    new PrintStream(full, false, StandardCharsets.UTF_8),
+                    new PrintStream(err, true, StandardCharsets.UTF_8),
+                    0);
+            assertThat(LayercakeCommand.execute(console, Map.of(), arguments))
+                    .as(arguments[0])
+                    .isEqualTo(1);
+            assertThat(err.toString(StandardCharsets.UTF_8)).contains("standard output cannot be written");
+        }
+    }
+
+    @Test
     void theAnswerIsAllThatGoesToStandardOutput() {
         assertThat(run("run", "-m", CRUMB, "-t", "1", "-n", "8", "-p", FACT + " " + QUESTION))
                 .isZero();
@@ -88,9 +115,10 @@ final class CommandLineTest {
         assertThat(run("run", "-m", CRUMB, "-t", "1", "-n", "8", "-f", file.toString(), "-p", QUESTION))
                 .isZero();
         assertThat(out().strip()).isEqualTo("4821");
+        refused(2, "is a folder", "run", "-m", CRUMB, "-f", folder.toString());
         refused(
                 2,
-                "cannot be read",
+                "There is no file",
                 "run",
                 "-m",
                 CRUMB,

@@ -181,8 +181,11 @@ public final class Session implements AutoCloseable {
             throw LayercakeException.overCapacity("The text would grow to " + needed + " tokens (" + before
                     + promptTokens
                     + " of the prompt, up to " + maxTokens + " of the answer), but the context is "
-                    + owner.contextTokens() + "; shorten the prompt, ask for fewer tokens, or set a larger context if"
-                    + " you accept what a model makes of a text longer than it was made for.");
+                    + owner.contextTokens() + "; shorten the prompt, ask for fewer tokens (-n), "
+                    + (cache.tokensSeen() == 0 ? "" : "begin a new conversation (/reset), ")
+                    + "or set a context of " + needed
+                    + " (-c) if you accept what a model makes of a text longer than it"
+                    + " was made for.");
         }
     }
 

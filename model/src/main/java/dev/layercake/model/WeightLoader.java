@@ -55,6 +55,10 @@ final class WeightLoader {
         for (int layer = 0; layer < config.layerCount(); layer++) {
             layers.add(layer(layer));
         }
+        if (has(at(names.attentionNorm(), config.layerCount()))) {
+            throw LayercakeException.badModel(source.path() + ": the configuration speaks of " + config.layerCount()
+                    + " layers, but there are weights of more; configuration and weights belong to different models");
+        }
         Tensor outputNorm = norm(names.outputNorm(), config.hiddenSize());
         Tensor output =
                 has(names.output()) ? matrix(names.output(), config.vocabularySize(), config.hiddenSize()) : embedding;

@@ -60,7 +60,8 @@ class BudgetOnModelsTest {
                             assertThat(cache.lease().peakEntries())
                                     .as(spec)
                                     .isPositive()
-                                    .isLessThanOrEqualTo(perHead * model.config().kvHeads());
+                                    .isLessThanOrEqualTo(
+                                            perHead * model.config().kvHeads());
                             assertThat(cache.lease().entriesInUse())
                                     .as("left by " + spec)
                                     .isEqualTo((long) model.config().layerCount()

@@ -1,6 +1,7 @@
 package dev.layercake.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.KernelSelection;
@@ -62,6 +63,22 @@ class HostileModelTest {
         }
         assertThat(loaded).as("configurations that still load").isGreaterThan(MUTATIONS / 20);
         assertThat(refusals).as("refusals").hasSizeGreaterThan(MUTATIONS / 10);
+    }
+
+    @Test
+    void aConfigurationOfFewerLayersThanTheWeightsIsRefused() throws IOException {
+        GoldenFolder golden = GoldenFolder.named("model");
+        Path source =
+                golden.path().resolve(golden.cases().getFirst().path("dir").asString());
+        String config = Files.readString(source.resolve("config.json"));
+        Files.copy(source.resolve("model.safetensors"), temporary.resolve("model.safetensors"));
+        Files.writeString(
+                temporary.resolve("config.json"),
+                config.replaceFirst("\"num_hidden_layers\": *\\d+", "\"num_hidden_layers\": 1"));
+        assertThatThrownBy(() -> run(temporary))
+                .isInstanceOf(LayercakeException.class)
+                .hasMessageContaining("1 layers")
+                .hasMessageContaining("weights of more");
     }
 
     @Test
