@@ -10,11 +10,10 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Four far rows of quantised weights times one vector. The scales of a row are widened to an array before its quants are
- * walked: it keeps the inner loops small enough for C2 to inline whole (past its limit of nodes every vector is boxed),
- * and the rows are fetched while it happens. Types that take much
- * arithmetic are multiplied two rows at a time, for the same reason; they are not bound by memory.
- * Sums live in one loop, never in two nested ones, where C2 may leave them boxed.
+ * Four far rows of quantised weights times one vector. C2 stops inlining past a limit of nodes and boxes every vector, so
+ * the loops are small: the scales of a super-block's type are widened to an array before its quants are walked, types that
+ * take much arithmetic are multiplied two rows at a time, and sums live in one loop, never in two nested ones. The plain
+ * blocks (Q8_0, Q4_0) read their scale where they use it: a pass of its own would cost as much as the products.
  */
 final class QuantizedGemv {
     /** The results are the first four floats of the work array; scales begin here. */

@@ -12,7 +12,6 @@ import dev.layercake.kv.KvPrefill;
 import dev.layercake.kv.KvStep;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
@@ -365,7 +364,7 @@ public final class Forward implements AutoCloseable {
 
     /** A copy of one row of logits. */
     public static float[] row(Tensor logits, long row) {
-        return Arrays.copyOf(logits.slice(row, 1).toArray(), (int) logits.columns());
+        return logits.slice(row, 1).toArray();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.layercake.model;
 
+import dev.layercake.kernels.DType;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
@@ -30,7 +31,7 @@ final class MixtureRouter {
     void route(Tensor router, Tensor x, Kernels kernels, Workers workers) {
         Arrays.fill(counts, 0);
         try (Arena arena = Arena.ofConfined()) {
-            Tensor logits = Tensor.allocate(arena, dev.layercake.kernels.DType.F32, x.rows(), experts.count());
+            Tensor logits = Tensor.allocate(arena, DType.F32, x.rows(), experts.count());
             kernels.matmul(router, x, logits, workers);
             float[] row = new float[experts.count()];
             int[] chosen = new int[experts.perToken()];
