@@ -23,6 +23,16 @@ public interface Kernels {
      */
     void matmul(Tensor weights, Tensor x, Tensor out, Workers workers);
 
+    /**
+     * Several linear layers of one input: {@code matmul(weights[i], x, outs[i])} for each i. One token passes matrices so
+     * fast that starting the threads for each of them is felt.
+     */
+    default void matmulAll(Tensor[] weights, Tensor x, Tensor[] outs, Workers workers) {
+        for (int matrix = 0; matrix < weights.length; matrix++) {
+            matmul(weights[matrix], x, outs[matrix], workers);
+        }
+    }
+
     /** Widens row {@code row} of a tensor of any dtype into {@code out} (float32, one row). */
     void dequantize(Tensor source, long row, Tensor out);
 

@@ -2,6 +2,7 @@ package dev.layercake.kernels;
 
 import static dev.layercake.kernels.VectorWidth.LANES;
 
+import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.Map;
@@ -40,8 +41,14 @@ final class QuantizedGemv {
         return SCALES + 8 * (inputs / 32) + 8;
     }
 
+    /** The loop that {@link #four} is given. */
+    static MethodHandle loop(DType type) {
+        return LOOPS.loop(type);
+    }
+
     /** Leaves the four products in {@code work[0..3]}. */
-    static void four(DType type, long a, long step, int inputs, long x, long prepared, float[] work) {
+    static void four(
+            MethodHandle loop, DType type, long a, long step, int inputs, long x, long prepared, float[] work) {
         int blocks = inputs / type.blockElements();
         int scales = blocks * 256 / 32;
         for (int row = 0; row < 4; row++) {
@@ -53,7 +60,7 @@ final class QuantizedGemv {
             }
         }
         for (int row = 0; row < 4; row += type == DType.Q8_0 ? 4 : 2) {
-            products(type, a + row * step, step, blocks, x, work, row);
+            products(loop, a + row * step, step, blocks, x, work, row);
         }
         if (type == DType.Q4_K) {
             for (int row = 0; row < 4; row++) {
@@ -62,9 +69,9 @@ final class QuantizedGemv {
         }
     }
 
-    private static void products(DType type, long a, long step, int blocks, long x, float[] work, int row) {
+    private static void products(MethodHandle loop, long a, long step, int blocks, long x, float[] work, int row) {
         try {
-            LOOPS.loop(type).invokeExact(a, step, blocks, x, work, row);
+            loop.invokeExact(a, step, blocks, x, work, row);
         } catch (Throwable thrown) {
             throw LoopTable.unchecked(thrown);
         }

@@ -3,6 +3,7 @@ package dev.layercake.kernels;
 import static dev.layercake.kernels.VectorWidth.BYTES;
 import static dev.layercake.kernels.VectorWidth.LANES;
 
+import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.Map;
@@ -56,65 +57,75 @@ final class SimdGemv {
      *
      * @param work at least {@link #workFloats}
      */
-    static void rows(
-            DType type, long weights, int inputs, int first, int last, long x, long prepared, float[] work, long out) {
-        long rowBytes = type.rowBytes(inputs);
+    static void rows(Tensor weights, int first, int last, Tensor x, long prepared, float[] work, Tensor out) {
+        DType type = weights.dtype();
+        MethodHandle loop = type.quantized() ? QuantizedGemv.loop(type) : LOOPS.loop(type);
+        int inputs = (int) weights.columns();
+        long rowBytes = weights.rowBytes();
         int quarter = (last - first) / 4;
         for (int row = first; row < first + quarter; row++) {
-            long at = weights + row * rowBytes;
-            four(type, at, quarter * rowBytes, inputs, x, prepared, work, out + 4L * row, 4L * quarter);
+            long at = weights.rowAddress(row);
+            long target = out.address() + 4L * row;
+            four(loop, type, at, quarter * rowBytes, inputs, x.address(), prepared, work, target, 4L * quarter);
         }
         for (int row = first + 4 * quarter; row < last; row++) {
-            four(type, weights + row * rowBytes, 0, inputs, x, prepared, work, out + 4L * row, 0);
+            long target = out.address() + 4L * row;
+            four(loop, type, weights.rowAddress(row), 0, inputs, x.address(), prepared, work, target, 0);
         }
     }
 
     /** The four rows {@code a + i * step}; a step of 0 computes one row four times. */
     private static void four(
-            DType type, long a, long step, int inputs, long x, long prepared, float[] work, long out, long outStep) {
+            MethodHandle loop,
+            DType type,
+            long a,
+            long step,
+            int inputs,
+            long x,
+            long prepared,
+            float[] work,
+            long out,
+            long outStep) {
         if (type.quantized()) {
-            QuantizedGemv.four(type, a, step, inputs, x, prepared, work);
+            QuantizedGemv.four(loop, type, a, step, inputs, x, prepared, work);
         } else {
-            products(type, a, step, inputs, type == DType.F32 ? x : prepared, work);
+            products(loop, type, a, step, inputs, type == DType.F32 ? x : prepared, work);
+            int vector = type == DType.F32 ? LANES : 2 * LANES;
+            int whole = inputs / vector * vector;
+            if (whole < inputs) {
+                addRest(type, a, step, whole, inputs, x, work);
+            }
         }
-        for (int i = 0; i < 4; i++) {
-            Memory.putFloat32(out + i * outStep, work[i] + rest(type, a + i * step, inputs, x));
-        }
+        Memory.putFloat32(out, work[0]);
+        Memory.putFloat32(out + outStep, work[1]);
+        Memory.putFloat32(out + 2 * outStep, work[2]);
+        Memory.putFloat32(out + 3 * outStep, work[3]);
     }
 
-    private static void products(DType type, long a, long step, int inputs, long x, float[] work) {
+    private static void products(MethodHandle loop, DType type, long a, long step, int inputs, long x, float[] work) {
         try {
-            LOOPS.loop(type).invokeExact(a, step, inputs, x, work, 0);
+            loop.invokeExact(a, step, inputs, x, work, 0);
             if (type == DType.F16) {
-                LOOPS.loop(type).invokeExact(a + 2 * step, step, inputs, x, work, 2);
+                loop.invokeExact(a + 2 * step, step, inputs, x, work, 2);
             }
         } catch (Throwable thrown) {
             throw LoopTable.unchecked(thrown);
         }
     }
 
-    /** The product of the elements at a row's end that fill no vector. */
-    private static float rest(DType type, long row, int inputs, long x) {
-        float sum = 0;
-        switch (type) {
-            case F32 -> {
-                for (int i = inputs / LANES * LANES; i < inputs; i++) {
-                    sum += Memory.float32(row + 4L * i) * Memory.float32(x + 4L * i);
-                }
+    /** Adds the products of the elements at the rows' ends that fill no vector. */
+    private static void addRest(DType type, long a, long step, int from, int inputs, long x, float[] work) {
+        for (int row = 0; row < 4; row++) {
+            for (int i = from; i < inputs; i++) {
+                long at = a + row * step + type.rowBytes(i);
+                float weight = switch (type) {
+                    case F32 -> Memory.float32(at);
+                    case F16 -> Memory.float16(at);
+                    default -> Memory.bfloat16(at);
+                };
+                work[row] += weight * Memory.float32(x + 4L * i);
             }
-            case F16 -> {
-                for (int i = inputs / (2 * LANES) * 2 * LANES; i < inputs; i++) {
-                    sum += Memory.float16(row + 2L * i) * Memory.float32(x + 4L * i);
-                }
-            }
-            case BF16 -> {
-                for (int i = inputs / (2 * LANES) * 2 * LANES; i < inputs; i++) {
-                    sum += Memory.bfloat16(row + 2L * i) * Memory.float32(x + 4L * i);
-                }
-            }
-            default -> {}
         }
-        return sum;
     }
 
     static void float32(long a, long step, int inputs, long x, float[] work, int row) {

@@ -38,8 +38,8 @@ public final class SimdKernels implements Kernels {
         Shapes.matmul(weights, x, out);
         if (x.rows() >= MANY_TOKENS) {
             SimdGemm.matmul(weights, x, out, workers);
-        } else if (x.rows() == 1 && SimdGemv.direct(weights.dtype())) {
-            workers.run((worker, count) -> oneToken(weights, x, out, workers, worker, count));
+        } else if (x.rows() == 1) {
+            SimdOneToken.matmul(new Tensor[] {weights}, x, new Tensor[] {out}, workers);
         } else {
             workers.run((worker, count) -> {
                 long scratch =
@@ -51,16 +51,16 @@ public final class SimdKernels implements Kernels {
         }
     }
 
-    private static void oneToken(Tensor weights, Tensor x, Tensor out, Workers workers, int worker, int count) {
-        int inputs = (int) weights.columns();
-        int outputs = (int) weights.rows();
-        DType type = weights.dtype();
-        long prepared = workers.scratch(worker, SimdGemv.preparedBytes(inputs)).address();
-        SimdGemv.prepare(type, x.address(), inputs, prepared);
-        float[] work = workers.floats(worker, SimdGemv.workFloats(inputs));
-        int first = share(outputs, worker, count);
-        int last = share(outputs, worker + 1, count);
-        SimdGemv.rows(type, weights.address(), inputs, first, last, x.address(), prepared, work, out.address());
+    @Override
+    public void matmulAll(Tensor[] weights, Tensor x, Tensor[] outs, Workers workers) {
+        if (x.rows() == 1) {
+            for (int matrix = 0; matrix < weights.length; matrix++) {
+                Shapes.matmul(weights[matrix], x, outs[matrix]);
+            }
+            SimdOneToken.matmul(weights, x, outs, workers);
+        } else {
+            Kernels.super.matmulAll(weights, x, outs, workers);
+        }
     }
 
     @Override

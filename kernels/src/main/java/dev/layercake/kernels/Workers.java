@@ -44,6 +44,7 @@ public final class Workers implements AutoCloseable {
     private final AtomicBoolean busy = new AtomicBoolean();
     private final AtomicInteger round = new AtomicInteger();
     private final AtomicInteger pending = new AtomicInteger();
+    private final AtomicInteger claims = new AtomicInteger();
     private final AtomicIntegerArray parked;
     private final AtomicReference<@Nullable Thread> parkedCaller = new AtomicReference<>();
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
@@ -95,6 +96,7 @@ public final class Workers implements AutoCloseable {
             if (closed) {
                 throw new IllegalStateException("the team of workers is closed");
             }
+            claims.set(0);
             if (count == 1) {
                 newTask.run(0, 1);
                 return;
@@ -108,6 +110,14 @@ public final class Workers implements AutoCloseable {
         } finally {
             busy.set(false);
         }
+    }
+
+    /**
+     * A number that no worker has claimed in the current task, counted from 0: for work in more pieces than workers, so
+     * that the faster ones do more of it.
+     */
+    public int claim() {
+        return claims.getAndIncrement();
     }
 
     private void startRound(int others) {

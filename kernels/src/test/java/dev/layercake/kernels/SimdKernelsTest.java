@@ -75,6 +75,28 @@ class SimdKernelsTest {
         matmul(type, 37, 211, type.quantized() ? 768 : 521);
     }
 
+    /** Matrices of one input, of several dtypes and sizes, more pieces than workers: as one product after the other. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 5})
+    void severalMatricesOfOneInput(int tokens) {
+        int inputs = 1024;
+        Tensor x = random.floats(tokens, inputs, 1);
+        DType[] types = {DType.BF16, DType.Q8_0, DType.Q5_0, DType.Q4_K, DType.Q4_K, DType.F32};
+        int[] outputs = {1_031, 2, 97, 16, 613, 48};
+        Tensor[] weights = new Tensor[types.length];
+        Tensor[] outs = new Tensor[types.length];
+        for (int i = 0; i < types.length; i++) {
+            weights[i] = random.weights(types[i], outputs[i], inputs);
+            outs[i] = random.floats(tokens, outputs[i], 1);
+        }
+        simd.matmulAll(weights, x, outs, workers);
+        for (int i = 0; i < types.length; i++) {
+            Tensor expected = Tensor.allocate(arena, DType.F32, tokens, outputs[i]);
+            simd.matmul(weights[i], x, expected, workers);
+            assertThat(outs[i].toArray()).isEqualTo(expected.toArray());
+        }
+    }
+
     @Test
     void moreTokensThanArePackedAtATime() {
         matmul(DType.F32, 1031, 29, 37);

@@ -27,6 +27,24 @@ class WorkersTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void piecesAreClaimedOnceEachInEveryRun(int count) {
+        try (Workers workers = new Workers(count)) {
+            for (int run = 0; run < 100; run++) {
+                AtomicIntegerArray claimed = new AtomicIntegerArray(50);
+                workers.run((worker, all) -> {
+                    for (int piece = workers.claim(); piece < claimed.length(); piece = workers.claim()) {
+                        claimed.incrementAndGet(piece);
+                    }
+                });
+                for (int piece = 0; piece < claimed.length(); piece++) {
+                    assertThat(claimed.get(piece)).isOne();
+                }
+            }
+        }
+    }
+
     /** Plain memory written by one run is seen by all workers of the next: each run is a barrier. */
     @Test
     void aRunSeesWhatTheRunBeforeWrote() {

@@ -229,9 +229,16 @@ public final class Forward implements AutoCloseable {
             int layer, Weights.Layer layerWeights, Tensor states, Activations chunk, RopeTables rope, int firstRope) {
         Weights.Attention attention = layerWeights.attention();
         kernels.rmsNorm(states, layerWeights.attentionNorm(), config.normEpsilon(), chunk.normed(), workers);
-        linear(attention.query(), chunk.normed(), chunk.queries());
-        linear(attention.key(), chunk.normed(), chunk.keys());
-        linear(attention.value(), chunk.normed(), chunk.values());
+        Tensor[] matrices = {
+            attention.query().matrix(),
+            attention.key().matrix(),
+            attention.value().matrix()
+        };
+        kernels.matmulAll(
+                matrices, chunk.normed(), new Tensor[] {chunk.queries(), chunk.keys(), chunk.values()}, workers);
+        addBias(attention.query(), chunk.queries());
+        addBias(attention.key(), chunk.keys());
+        addBias(attention.value(), chunk.values());
         normHeads(attention.queryNorm(), chunk.queries());
         normHeads(attention.keyNorm(), chunk.keys());
         int count = (int) states.rows();
@@ -272,8 +279,10 @@ public final class Forward implements AutoCloseable {
     private void gated(Weights.Gated block, Tensor x, Tensor gateRows, Tensor upRows, Tensor out) {
         Tensor gate = narrow(gateRows, block.gate().matrix().rows());
         Tensor up = narrow(upRows, block.up().matrix().rows());
-        linear(block.gate(), x, gate);
-        linear(block.up(), x, up);
+        Tensor[] matrices = {block.gate().matrix(), block.up().matrix()};
+        kernels.matmulAll(matrices, x, new Tensor[] {gate, up}, workers);
+        addBias(block.gate(), gate);
+        addBias(block.up(), up);
         switch (config.activation()) {
             case SILU -> kernels.siluGate(gate, up, workers);
             case GELU_TANH -> kernels.geluGate(gate, up, workers);
@@ -338,6 +347,10 @@ public final class Forward implements AutoCloseable {
 
     private void linear(Weights.Linear linear, Tensor x, Tensor out) {
         kernels.matmul(linear.matrix(), x, out, workers);
+        addBias(linear, out);
+    }
+
+    private void addBias(Weights.Linear linear, Tensor out) {
         if (linear.bias() != null) {
             kernels.addScaled(out, linear.bias(), 1f, workers);
         }
