@@ -176,15 +176,18 @@ public final class LanguageModel implements AutoCloseable {
                 MachineMemory.here().availableBytes() + idlePages + heldBytes);
     }
 
-    /** Bytes that a policy takes to judge a prompt: attention of the window per thread, scores per layer and head. */
+    /** Bytes that a policy takes to judge a prompt: attention of its queries per thread, scores per layer and head. */
     private long judgingBytes(KvPolicy policy, int promptTokens) {
         if (!policy.evicts()) {
             return 0;
         }
-        long perThread = policy.usesWindowAttention() ? 4L * policy.scorer().window() : 0;
+        long perThread = (long) Float.BYTES * policy.queries();
         long perHead = 4L * 4 + Long.BYTES;
+        long perQueryHead = policy.usesAllQueries() ? Double.BYTES + 2L * Float.BYTES : 0;
         return promptTokens
-                * (perThread * options.threads() + perHead * model.config().kvHeads());
+                * (perThread * options.threads()
+                        + perHead * model.config().kvHeads()
+                        + perQueryHead * model.config().queryHeads());
     }
 
     /** The memory of all sessions' keys and values, made when first asked for. */

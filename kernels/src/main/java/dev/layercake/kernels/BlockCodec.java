@@ -27,6 +27,22 @@ final class BlockCodec {
         }
     }
 
+    /** Widens a row of a type that {@link #encode} knows. */
+    static void decodeRow(DType type, long source, float[] target, int elements) {
+        for (int i = 0; i < elements; i++) {
+            long block = source + type.rowBytes(i / type.blockElements() * type.blockElements());
+            target[i] = switch (type) {
+                case F32 -> Memory.float32(block);
+                case F16 -> Memory.float16(block);
+                case BF16 -> Memory.bfloat16(block);
+                case Q8_0 -> Memory.float16(block) * Memory.int8(block + 2 + i % 32);
+                case Q4_0 ->
+                    Memory.float16(block) * ((Memory.unsigned8(block + 2 + i % 16) >> (i % 32 / 16 * 4) & 15) - 8);
+                default -> throw new IllegalArgumentException("no entries are kept as " + type);
+            };
+        }
+    }
+
     /** Narrows {@code elements}, a whole number of blocks, rounding to nearest. */
     static void encode(DType type, long source, long target, long elements) {
         int blockElements = type.blockElements();

@@ -72,12 +72,14 @@ public interface Kernels {
     void softcap(Tensor x, float cap, Workers workers);
 
     /**
-     * Writes keys and values into slots {@code [firstSlot, firstSlot + tokens)} of every KV head, converted to the rows'
-     * dtypes. The slots must already be in use ({@link KvRows#append}).
+     * Writes keys and values into consecutive slots of every KV head, converted to the rows' dtypes. The first slot lies
+     * {@code fromEnd} before the head's end, for heads may differ in length. The slots must already be in use ({@link
+     * KvRows#append}).
      *
+     * @param fromEnd at least the number of tokens
      * @param keys [tokens x kvHeads * headDim]; {@code values} likewise
      */
-    void store(KvRows[] rows, int firstSlot, Tensor keys, Tensor values, Workers workers);
+    void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values, Workers workers);
 
     /**
      * Causal attention of consecutive tokens, the prefill's: query t has position {@code firstPosition + t} and sees

@@ -84,6 +84,16 @@ public final class KvRows {
         return pages[slot / rowsPerPage] + rowsPerPage * keyRowBytes + (slot % rowsPerPage) * valueRowBytes;
     }
 
+    /** Widens the key at a slot. */
+    public void readKey(int slot, float[] target) {
+        BlockCodec.decodeRow(keyType, keyAddress(slot), target, headDim);
+    }
+
+    /** Widens the value at a slot. */
+    public void readValue(int slot, float[] target) {
+        BlockCodec.decodeRow(valueType, valueAddress(slot), target, headDim);
+    }
+
     /** Position in the text of the token at a slot. */
     public int position(int slot) {
         return positions[slot];

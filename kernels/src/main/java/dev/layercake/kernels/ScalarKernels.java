@@ -127,11 +127,12 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
-    public void store(KvRows[] rows, int firstSlot, Tensor keys, Tensor values, Workers workers) {
-        Shapes.store(rows, firstSlot, keys, values);
+    public void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values, Workers workers) {
+        Shapes.store(rows, fromEnd, keys, values);
         for (int head = 0; head < rows.length; head++) {
             KvRows entries = rows[head];
             int headDim = entries.headDim();
+            int firstSlot = entries.length() - fromEnd;
             long column = (long) head * headDim * Float.BYTES;
             for (int token = 0; token < keys.rows(); token++) {
                 int slot = firstSlot + token;

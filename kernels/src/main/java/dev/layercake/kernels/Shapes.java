@@ -72,18 +72,18 @@ final class Shapes {
         }
     }
 
-    static void store(KvRows[] rows, int firstSlot, Tensor keys, Tensor values) {
+    static void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values) {
         elementwise(keys, values);
         if (rows.length == 0 || keys.columns() != (long) rows.length * rows[0].headDim()) {
             throw new IllegalArgumentException("keys " + keys + " for " + rows.length + " KV heads");
         }
         for (KvRows head : rows) {
             if (head.headDim() != rows[0].headDim()
-                    || firstSlot < 0
-                    || keys.rows() > head.length() - firstSlot
+                    || fromEnd > head.length()
+                    || keys.rows() > fromEnd
                     || !BlockCodec.encodes(head.keyType())
                     || !BlockCodec.encodes(head.valueType())) {
-                throw new IllegalArgumentException(keys.rows() + " entries from slot " + firstSlot + " into "
+                throw new IllegalArgumentException(keys.rows() + " entries for the last " + fromEnd + " of "
                         + head.length() + " slots of " + head.keyType() + "/" + head.valueType() + " x "
                         + head.headDim());
             }

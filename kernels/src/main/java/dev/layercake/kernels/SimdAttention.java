@@ -32,7 +32,7 @@ final class SimdAttention {
         new WindowAttention(shape, rows, windowQueries, firstPosition, statistics, workers).run();
     }
 
-    static void store(KvRows[] rows, int firstSlot, Tensor keys, Tensor values, Workers workers) {
+    static void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values, Workers workers) {
         int tokens = (int) keys.rows();
         workers.run((worker, count) -> {
             int from = (int) ((long) tokens * worker / count);
@@ -40,6 +40,7 @@ final class SimdAttention {
             for (int head = 0; head < rows.length; head++) {
                 KvRows entries = rows[head];
                 int headDim = entries.headDim();
+                int firstSlot = entries.length() - fromEnd;
                 long column = (long) head * headDim * Float.BYTES;
                 for (int token = from; token < to; token++) {
                     int slot = firstSlot + token;

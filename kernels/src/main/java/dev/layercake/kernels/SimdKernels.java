@@ -173,9 +173,9 @@ public final class SimdKernels implements Kernels {
     }
 
     @Override
-    public void store(KvRows[] rows, int firstSlot, Tensor keys, Tensor values, Workers workers) {
-        Shapes.store(rows, firstSlot, keys, values);
-        SimdAttention.store(rows, firstSlot, keys, values, workers);
+    public void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values, Workers workers) {
+        Shapes.store(rows, fromEnd, keys, values);
+        SimdAttention.store(rows, fromEnd, keys, values, workers);
     }
 
     @Override

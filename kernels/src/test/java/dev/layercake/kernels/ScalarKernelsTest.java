@@ -208,7 +208,7 @@ class ScalarKernelsTest {
                     rows[head].append(slot);
                 }
             }
-            kernels.store(rows, 0, keys, values, workers);
+            kernels.store(rows, slots, keys, values, workers);
         }
 
         private double[] attention(int token, int head) {

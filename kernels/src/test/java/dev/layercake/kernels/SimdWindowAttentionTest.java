@@ -133,13 +133,13 @@ class SimdWindowAttentionTest {
             KvRows[] expected = RandomEntries.rows(shape, type, DType.F16, 16);
             KvRows[] actual = RandomEntries.rows(shape, type, DType.F16, 16);
             for (int head = 0; head < 3; head++) {
-                random.append(expected[head], 40, 0);
-                random.append(actual[head], 40, 0);
+                random.append(expected[head], 40 + 5 * head, 0);
+                random.append(actual[head], 40 + 5 * head, 0);
             }
-            new ScalarKernels().store(expected, 11, keys, values, workers);
-            SimdAttention.store(actual, 11, keys, values, workers);
+            new ScalarKernels().store(expected, 31, keys, values, workers);
+            SimdAttention.store(actual, 31, keys, values, workers);
             for (int head = 0; head < 3; head++) {
-                for (int slot = 11; slot < 11 + tokens; slot++) {
+                for (int slot = 9 + 5 * head; slot < 9 + 5 * head + tokens; slot++) {
                     assertThat(bytes(actual[head].keyAddress(slot), actual[head].keyRowBytes()))
                             .isEqualTo(bytes(expected[head].keyAddress(slot), actual[head].keyRowBytes()));
                     assertThat(bytes(actual[head].valueAddress(slot), actual[head].valueRowBytes()))

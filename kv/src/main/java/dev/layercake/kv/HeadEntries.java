@@ -16,6 +16,8 @@ final class HeadEntries {
     private final byte[] spareRow;
     private int[] order = new int[0];
     private boolean ordered = true;
+    /** The attention that each slot's entry has got so far, if the policy counts it; as long as needed, zeros beyond. */
+    private float[] attention = new float[0];
 
     HeadEntries(KvLease lease) {
         this.pool = lease.pool();
@@ -31,6 +33,27 @@ final class HeadEntries {
 
     int length() {
         return rows.length();
+    }
+
+    /** The attention that the entry at a slot has got so far; 0 if nobody counts it. */
+    float attention(int slot) {
+        return slot < attention.length ? attention[slot] : 0;
+    }
+
+    /** Counts more attention for the entry at a slot. */
+    void addAttention(int slot, float more) {
+        if (slot >= attention.length) {
+            attention = Arrays.copyOf(attention, rows.capacity());
+        }
+        attention[slot] += more;
+    }
+
+    private void attention(int slot, float value) {
+        if (slot < attention.length) {
+            attention[slot] = value;
+        } else if (value != 0) {
+            addAttention(slot, value);
+        }
     }
 
     /** Slot of the entry at a place of the logical order. */
@@ -61,6 +84,7 @@ final class HeadEntries {
     /** Drops the entries from a slot on and returns the pages that are then empty. */
     void truncate(int newLength) {
         lease.countEntries(newLength - rows.length());
+        Arrays.fill(attention, Math.min(newLength, attention.length), Math.min(rows.length(), attention.length), 0f);
         rows.truncate(newLength);
         int pages = (newLength + pool.rowsPerPage() - 1) / pool.rowsPerPage();
         while (rows.pageCount() > pages) {
@@ -122,6 +146,7 @@ final class HeadEntries {
         for (int start = 0; start < count; start++) {
             if (!settled[start] && sources[start] != start) {
                 int sparePosition = rows.position(start);
+                float spareAttention = attention(start);
                 read(start, spare);
                 int slot = start;
                 while (sources[slot] != start) {
@@ -131,6 +156,7 @@ final class HeadEntries {
                 }
                 write(spare, slot);
                 rows.position(slot, sparePosition);
+                attention(slot, spareAttention);
                 settled[slot] = true;
             }
         }
@@ -141,6 +167,7 @@ final class HeadEntries {
         pool.copy(rows.keyAddress(from), rows.keyAddress(to), rows.keyRowBytes());
         pool.copy(rows.valueAddress(from), rows.valueAddress(to), rows.valueRowBytes());
         rows.position(to, rows.position(from));
+        attention(to, attention(from));
     }
 
     private void read(int slot, MemorySegment spare) {

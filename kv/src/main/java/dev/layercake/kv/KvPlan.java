@@ -68,6 +68,9 @@ public record KvPlan(
     private static final class Bounds {
         private final int rowsPerPage;
         private final int layers;
+        /** Heads of different lengths fill their last pages differently: a page per head more than the average needs. */
+        private final int raggedPages;
+
         private long peak;
         private long peakPages;
         private final long kept;
@@ -76,6 +79,7 @@ public record KvPlan(
         Bounds(KvPolicy policy, int[] held, int promptTokens, int newTokens, int rowsPerPage) {
             this.rowsPerPage = rowsPerPage;
             this.layers = held.length;
+            this.raggedPages = policy.allocator().ragged() ? 1 : 0;
             int window = policy.scorer().window();
             int[] candidates = new int[layers];
             int[] staged = new int[layers];
@@ -139,13 +143,13 @@ public record KvPlan(
         }
 
         long pages(long entries) {
-            return (entries + rowsPerPage - 1) / rowsPerPage;
+            return (entries + rowsPerPage - 1) / rowsPerPage + raggedPages;
         }
 
         /** Pages of so many entries in at most so many layers: each may leave all but one row of its last page empty. */
         private long pagesAtMost(long entries, int inLayers) {
             long nonEmpty = Math.min(entries, inLayers);
-            return (entries + nonEmpty * (rowsPerPage - 1)) / rowsPerPage;
+            return (entries + nonEmpty * (rowsPerPage - 1)) / rowsPerPage + raggedPages;
         }
 
         private long sumOfPages(int[] lengths) {

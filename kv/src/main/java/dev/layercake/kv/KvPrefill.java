@@ -8,6 +8,7 @@ import dev.layercake.kernels.WindowStatistics;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.BudgetAllocator;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.PromptHead;
 import dev.layercake.kv.policy.Schedule.Cut;
 import dev.layercake.kv.policy.Stage;
 import dev.layercake.kv.policy.TokenScorer;
@@ -54,8 +55,12 @@ public final class KvPrefill implements AutoCloseable {
     private final boolean cuts;
     private final int[] candidates;
     private final float[] preferences;
+    /** What each layer was given when it was last cut; -1 before. */
+    private final int[] granted;
+
     private final int[][] stages;
     private final List<float[][]> scores = new ArrayList<>();
+    private double[][] attentionSums = new double[0][];
     private @Nullable Observer observer;
     private long heldLater;
     private int layer = -1;
@@ -80,6 +85,8 @@ public final class KvPrefill implements AutoCloseable {
             heldLater += Math.max(0, held - window);
         }
         this.preferences = new float[layers];
+        this.granted = new int[layers];
+        Arrays.fill(granted, -1);
         this.stages = new int[layers][];
         Stage whole = new Stage(layers - 1, preferences, candidates, 0);
         this.cuts =
@@ -101,7 +108,7 @@ public final class KvPrefill implements AutoCloseable {
 
     /** How many of the last new tokens' queries {@link #endLayer} needs; 0 for none. */
     public int windowQueries() {
-        return policy.usesWindowAttention() ? Math.min(window, newTokens) : 0;
+        return Math.min(policy.queries(), newTokens);
     }
 
     /**
@@ -141,6 +148,41 @@ public final class KvPrefill implements AutoCloseable {
     }
 
     /**
+     * Shows the queries of tokens that were just stored. Only a policy that judges by all queries looks; it computes their
+     * attention once more, in blocks, and keeps its sum for each entry.
+     *
+     * @param firstToken index among the new tokens
+     * @param queries [tokens x queryHeads * headDim] float32, rotary embedding applied
+     */
+    public void addQueries(AttentionShape shape, int firstToken, Tensor queries) {
+        require(inLayer, "queries are shown");
+        if (!policy.usesAllQueries() || !(cuts || policy.scorer().countsAttention())) {
+            return;
+        }
+        LayerEntries entries = cache.layer(layer);
+        int tokensAfter = newTokens - firstToken - (int) queries.rows();
+        int[] visible = new int[entries.heads().length];
+        for (int head = 0; head < visible.length; head++) {
+            visible[head] = entries.head(head).length() - tokensAfter;
+        }
+        WindowStatistics statistics = new WindowStatistics(shape, visible);
+        kernels.windowStatistics(shape, entries.rows(), queries, firstPosition() + firstToken, statistics, workers);
+        if (firstToken == 0) {
+            attentionSums = new double[shape.queryHeads()][];
+            for (int head = 0; head < attentionSums.length; head++) {
+                attentionSums[head] =
+                        new double[entries.head(head / shape.group()).length()];
+            }
+        }
+        for (int head = 0; head < attentionSums.length; head++) {
+            float[] mean = statistics.mean(head);
+            for (int slot = 0; slot < mean.length; slot++) {
+                attentionSums[head][slot] += (double) mean[slot] * queries.rows();
+            }
+        }
+    }
+
+    /**
      * Lets the policy judge the layer and cut what it holds, and perhaps the layers before it.
      *
      * @param windowQueries [{@link #windowQueries} x queryHeads * headDim] of the last new tokens, rotary embedding applied;
@@ -153,6 +195,7 @@ public final class KvPrefill implements AutoCloseable {
         WindowStatistics statistics = statistics(entries, shape, windowQueries);
         entries.dispersion = statistics == null ? 0 : statistics.entropy();
         entries.shift = statistics == null ? 0 : statistics.varianceSum();
+        countAttention(entries);
         if (Float.isNaN(entries.preference) || statistics == null || windowQueries() > 1) {
             entries.preference = policy.allocator().preference(statistics);
         }
@@ -200,7 +243,7 @@ public final class KvPrefill implements AutoCloseable {
 
     private float[][] score(LayerEntries entries, @Nullable WindowStatistics statistics) {
         TokenScorer scorer = policy.scorer();
-        WindowStatistics wanted = scorer.usesWindowAttention() ? statistics : null;
+        WindowStatistics wanted = scorer.queries() > 0 ? statistics : null;
         float[][] all = new float[entries.heads().length][];
         int scoredLayer = layer;
         workers.run((worker, count) -> {
@@ -209,11 +252,63 @@ public final class KvPrefill implements AutoCloseable {
                 int judged = Math.max(0, rows.length() - window);
                 all[head] = new float[judged];
                 if (judged > 0) {
-                    scorer.scorePrompt(scoredLayer, head, rows.positions(), judged, wanted, all[head]);
+                    PromptHead judgedHead =
+                            new PromptHead(scoredLayer, head, rows, judged, wanted, seenSums(entries, head));
+                    scorer.scorePrompt(judgedHead, all[head]);
                 }
             }
         });
-        return all;
+        return scorer.sharedByHeads() ? shared(all) : all;
+    }
+
+    /** What all queries paid to a head's entries: in this prompt for each member of the group, or ever since, together. */
+    private double[][] seenSums(LayerEntries entries, int head) {
+        if (!policy.scorer().countsAttention()) {
+            return groupSums(head, entries.heads().length);
+        }
+        double[] counted = new double[entries.head(head).length()];
+        for (int slot = 0; slot < counted.length; slot++) {
+            counted[slot] = entries.head(head).attention(slot);
+        }
+        return new double[][] {counted};
+    }
+
+    private double[][] groupSums(int head, int heads) {
+        int group = attentionSums.length / heads;
+        return Arrays.copyOfRange(attentionSums, head * group, (head + 1) * group);
+    }
+
+    /** The mean over the heads, once for each head. */
+    private static float[][] shared(float[][] all) {
+        float[][] same = new float[all.length][all[0].length];
+        for (int i = 0; i < all[0].length; i++) {
+            double sum = 0;
+            for (float[] head : all) {
+                sum += head[i];
+            }
+            for (float[] head : same) {
+                head[i] = (float) (sum / all.length);
+            }
+        }
+        return same;
+    }
+
+    /** Lets each entry remember what attention it got, if the policy counts on while decoding. */
+    private void countAttention(LayerEntries entries) {
+        if (!policy.scorer().countsAttention() || attentionSums.length == 0) {
+            return;
+        }
+        int heads = entries.heads().length;
+        for (int head = 0; head < heads; head++) {
+            HeadEntries one = entries.head(head);
+            for (int slot = 0; slot < one.length(); slot++) {
+                double sum = 0;
+                for (double[] member : groupSums(head, heads)) {
+                    sum += member[slot];
+                }
+                one.addAttention(slot, (float) sum);
+            }
+        }
     }
 
     /** Gives every layer that was judged its count at this stage, earlier layers first: they make the room. */
@@ -226,6 +321,10 @@ public final class KvPrefill implements AutoCloseable {
         Stage stage = new Stage(layer, preferences, candidates, held, heldLater);
         int[] counts = allocator.allocate(stage);
         for (int index = 0; index <= layer; index++) {
+            if (counts[index] == granted[index]) {
+                continue;
+            }
+            granted[index] = counts[index];
             LayerEntries entries = cache.layer(index);
             float[][] layerScores = scores.get(index);
             int[] perHead = allocator.heads(counts[index], layerScores);

@@ -1,12 +1,9 @@
 package dev.layercake.kv;
 
-import dev.layercake.kernels.DType;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 
 /** One layer's entries in all its heads, and what the last prompt told about the layer. */
 final class LayerEntries {
@@ -64,38 +61,6 @@ final class LayerEntries {
      * Writes keys and values of consecutive tokens, the first of which lies {@code fromEnd} slots before each head's end.
      */
     void store(int fromEnd, Tensor keys, Tensor values, Kernels kernels, Workers workers) {
-        int firstSlot = rows[0].length() - fromEnd;
-        boolean ragged = false;
-        for (KvRows head : rows) {
-            ragged |= head.length() - fromEnd != firstSlot;
-        }
-        if (!ragged) {
-            kernels.store(rows, firstSlot, keys, values, workers);
-            return;
-        }
-        int headDim = rows[0].headDim();
-        try (Arena arena = Arena.ofConfined()) {
-            for (int head = 0; head < rows.length; head++) {
-                kernels.store(
-                        new KvRows[] {rows[head]},
-                        rows[head].length() - fromEnd,
-                        columns(keys, head * headDim, headDim, arena),
-                        columns(values, head * headDim, headDim, arena),
-                        workers);
-            }
-        }
-    }
-
-    private static Tensor columns(Tensor tensor, int first, int count, Arena arena) {
-        Tensor part = Tensor.allocate(arena, DType.F32, tensor.rows(), count);
-        for (long row = 0; row < tensor.rows(); row++) {
-            MemorySegment.copy(
-                    tensor.data(),
-                    row * tensor.rowBytes() + (long) first * Float.BYTES,
-                    part.data(),
-                    row * part.rowBytes(),
-                    part.rowBytes());
-        }
-        return part;
+        kernels.store(rows, fromEnd, keys, values, workers);
     }
 }

@@ -63,7 +63,7 @@ final class StepJudge {
     /** Room for the attention of each query head, or null if nothing will be evicted by it. */
     @Nullable
     Tensor probabilities(AttentionShape shape, LayerEntries layer) {
-        if (!policy.scorer().usesStepAttention() || !exceeds(layer)) {
+        if (!policy.scorer().countsAttention() && (!policy.scorer().usesStepAttention() || !exceeds(layer))) {
             return null;
         }
         int slots = layer.longest();
@@ -93,10 +93,14 @@ final class StepJudge {
     }
 
     void evict(int layerIndex, LayerEntries layer, @Nullable Tensor filled, Workers workers) {
+        TokenScorer scorer = policy.scorer();
+        if (scorer.countsAttention() && filled != null) {
+            countAttention(layer, filled);
+        }
         if (!exceeds(layer)) {
             return;
         }
-        if (policy.scorer().usesStepAttention() && filled == null) {
+        if (scorer.usesStepAttention() && filled == null) {
             throw new IllegalArgumentException("policy " + policy.name() + " needs the token's attention to evict");
         }
         int heads = layer.heads().length;
@@ -107,31 +111,82 @@ final class StepJudge {
         workers.run((worker, count) -> {
             for (int head = worker; head < heads; head += count) {
                 if (excess(layer, head) > 0) {
-                    evict(layerIndex, layer, head, filled);
+                    score(layerIndex, layer, head, filled);
+                }
+            }
+        });
+        if (scorer.sharedByHeads()) {
+            share(layer.head(0).length() - window);
+        }
+        workers.run((worker, count) -> {
+            for (int head = worker; head < heads; head += count) {
+                if (excess(layer, head) > 0) {
+                    cut(layer, head);
                 }
             }
         });
     }
 
-    private void evict(int layerIndex, LayerEntries layer, int head, @Nullable Tensor filled) {
+    /** Adds what the new token pays to what each entry has got so far. */
+    private static void countAttention(LayerEntries layer, Tensor filled) {
+        int heads = layer.heads().length;
+        int group = (int) filled.rows() / heads;
+        for (int head = 0; head < heads; head++) {
+            HeadEntries entries = layer.head(head);
+            for (int slot = 0; slot < entries.length(); slot++) {
+                float sum = 0;
+                for (int member = 0; member < group; member++) {
+                    sum += filled.get((long) head * group + member, slot);
+                }
+                entries.addAttention(slot, sum);
+            }
+        }
+    }
+
+    private void score(int layerIndex, LayerEntries layer, int head, @Nullable Tensor filled) {
         HeadEntries entries = layer.head(head);
         KvRows rows = entries.rows();
         Scratch own = scratch[head];
-        TokenScorer scorer = policy.scorer();
+        boolean counted = policy.scorer().countsAttention();
         int judged = rows.length() - window;
-        int group = filled == null ? 0 : (int) filled.rows() / layer.heads().length;
+        int group = counted ? 1 : filled == null ? 0 : (int) filled.rows() / layer.heads().length;
         own.grow(judged, group);
         for (int place = 0; place < judged; place++) {
             own.positions[place] = rows.position(entries.slot(place));
         }
-        for (int member = 0; member < group && filled != null; member++) {
-            gather(filled, head * group + member, entries, judged, own.attention[member]);
+        if (counted) {
+            for (int place = 0; place < judged; place++) {
+                own.attention[0][place] = entries.attention(entries.slot(place));
+            }
+        } else if (filled != null) {
+            for (int member = 0; member < group; member++) {
+                gather(filled, head * group + member, entries, judged, own.attention[member]);
+            }
         }
-        scorer.scoreStep(layerIndex, head, own.positions, judged, own.attention, own.scores);
+        policy.scorer().scoreStep(layerIndex, head, own.positions, judged, own.attention, own.scores);
         Observer told = observer;
         if (told != null) {
             told.scored(layerIndex, head, own.positions, own.scores, judged);
         }
+    }
+
+    /** Gives every head the mean of the heads' scores; all hold the same tokens in the same order. */
+    private void share(int judged) {
+        for (int place = 0; place < judged; place++) {
+            double sum = 0;
+            for (Scratch head : scratch) {
+                sum += head.scores[place];
+            }
+            for (Scratch head : scratch) {
+                head.scores[place] = (float) (sum / scratch.length);
+            }
+        }
+    }
+
+    private void cut(LayerEntries layer, int head) {
+        HeadEntries entries = layer.head(head);
+        Scratch own = scratch[head];
+        int judged = entries.length() - window;
         int kept = layer.counts[head];
         if (kept == judged - 1 && policy.order() == EntryOrder.POSITION) {
             entries.evictOne(worst(own.scores, judged));

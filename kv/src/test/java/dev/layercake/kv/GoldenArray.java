@@ -26,6 +26,10 @@ final class GoldenArray {
         return new GoldenArray(shape, values);
     }
 
+    int axes() {
+        return shape.length;
+    }
+
     int size(int axis) {
         return shape[axis];
     }

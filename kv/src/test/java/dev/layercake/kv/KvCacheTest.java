@@ -166,6 +166,11 @@ class KvCacheTest {
         }
 
         @Override
+        public boolean ragged() {
+            return true;
+        }
+
+        @Override
         public int[] heads(int count, float[][] scores) {
             int few = count / 3;
             return new int[] {few, 2 * count - few};

@@ -68,6 +68,7 @@ final class ToySequence implements AutoCloseable {
             int count = Math.min(chunk, tokens - first);
             int position = prefill.firstPosition() + first;
             prefill.store(first, keys(layer, position, count, arena), values(layer, position, count, arena));
+            prefill.addQueries(shape, first, queries(layer, position, count, arena));
         }
         for (KvRows head : rows) {
             assertThat(head.position(head.length() - 1)).isEqualTo(prefill.firstPosition() + tokens - 1);

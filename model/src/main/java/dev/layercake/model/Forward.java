@@ -174,6 +174,7 @@ public final class Forward implements AutoCloseable {
                     Tensor states = hidden.slice(first, count);
                     project(layer, weights.layers().get(layer), states, chunk, rope, first);
                     prefill.store(first, chunk.keys(), chunk.values());
+                    prefill.addQueries(shape, first, chunk.queries());
                     keepWindow(chunk.queries(), first, tokens.length, windowQueries);
                     if (!onlyLast) {
                         attendAndAdd(layer, shape, rows, chunk, firstPosition + first, states);

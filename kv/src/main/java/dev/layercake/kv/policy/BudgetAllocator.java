@@ -39,6 +39,11 @@ public interface BudgetAllocator {
     /** The most that {@link #allocate} gives away together, counting no layer for more than its candidates. */
     long atMost(Stage stage);
 
+    /** Whether {@link #heads} may give heads of one layer different counts. */
+    default boolean ragged() {
+        return false;
+    }
+
     /** What every layer may grow to while decoding, window excluded, after a prompt that was kept whole. */
     int uncutCount();
 
@@ -46,8 +51,8 @@ public interface BudgetAllocator {
      * Divides a layer's count among its heads; by default each head gets the layer's count.
      *
      * @param count entries per head on average
-     * @param scores for each head the scores of what it holds, descending
-     * @return a count per head; their sum is at most {@code count} times heads
+     * @param scores for each head the scores of what it holds, in any order
+     * @return a count per head; {@link #atMost} knows their sum
      */
     default int[] heads(int count, float[][] scores) {
         int[] counts = new int[scores.length];

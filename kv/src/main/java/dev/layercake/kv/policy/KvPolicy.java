@@ -25,16 +25,22 @@ public record KvPolicy(
         }
     }
 
-    /** The name before the parenthesis. */
+    /** The spec without its settings: "cake", "snapkv+ada". */
     public String name() {
-        int parenthesis = spec.indexOf('(');
-        return parenthesis < 0 ? spec : spec.substring(0, parenthesis);
+        return spec.replaceAll("\\([^)]*\\)", "");
     }
 
-    /** Whether a prompt's end must bring its window queries along. */
-    public boolean usesWindowAttention() {
-        return schedule.prompt() != Schedule.Cut.NEVER
-                && (scorer.usesWindowAttention() || allocator.usesWindowAttention());
+    /** How many of a prompt's last queries the policy must see; 0 for none. */
+    public int queries() {
+        if (schedule.prompt() == Schedule.Cut.NEVER) {
+            return 0;
+        }
+        return Math.max(scorer.queries(), allocator.usesWindowAttention() ? scorer.window() : 0);
+    }
+
+    /** Whether the policy must see all queries of a prompt. */
+    public boolean usesAllQueries() {
+        return schedule.prompt() != Schedule.Cut.NEVER && scorer.usesAllQueries();
     }
 
     /** Whether a cut can ever happen. */

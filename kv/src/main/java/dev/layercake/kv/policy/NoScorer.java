@@ -1,8 +1,6 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /** The scorer of a policy that never cuts: all entries are equal. */
 record NoScorer() implements TokenScorer {
@@ -12,8 +10,8 @@ record NoScorer() implements TokenScorer {
     }
 
     @Override
-    public boolean usesWindowAttention() {
-        return false;
+    public int queries() {
+        return 0;
     }
 
     @Override
@@ -22,9 +20,8 @@ record NoScorer() implements TokenScorer {
     }
 
     @Override
-    public void scorePrompt(
-            int layer, int kvHead, int[] positions, int count, @Nullable WindowStatistics statistics, float[] scores) {
-        Arrays.fill(scores, 0, count, 0);
+    public void scorePrompt(PromptHead head, float[] scores) {
+        Arrays.fill(scores, 0, head.count(), 0);
     }
 
     @Override

@@ -1,7 +1,9 @@
 package dev.layercake.kv.policy;
 
 import dev.layercake.kernels.LayercakeException;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 
@@ -18,12 +20,12 @@ record PolicySpec(String name, SequencedMap<String, String> settings) {
     }
 
     /**
-     * Reads {@code name} or {@code name(key=value,...)}; blanks between the parts are allowed.
+     * Reads {@code name} or {@code name(key=value,...)}, one or several with plus signs between them; blanks are allowed.
      *
      * @throws LayercakeException bad input, with the place
      */
-    static PolicySpec parse(String text) {
-        return new Reader(text).spec();
+    static List<PolicySpec> parse(String text) {
+        return new Reader(text).specs();
     }
 
     @Override
@@ -50,7 +52,19 @@ record PolicySpec(String name, SequencedMap<String, String> settings) {
             this.text = text;
         }
 
-        PolicySpec spec() {
+        List<PolicySpec> specs() {
+            List<PolicySpec> specs = new ArrayList<>();
+            do {
+                specs.add(spec());
+            } while (accept('+'));
+            if (at < text.length()) {
+                boolean settings = text.lastIndexOf(')', at) > text.lastIndexOf('+', at);
+                throw unexpected(settings ? "the end" : "'(' or the end");
+            }
+            return specs;
+        }
+
+        private PolicySpec spec() {
             String name = word("the name of a policy");
             SequencedMap<String, String> settings = new LinkedHashMap<>();
             if (accept('(')) {
@@ -62,10 +76,6 @@ record PolicySpec(String name, SequencedMap<String, String> settings) {
                         throw unexpected("',' or ')'");
                     }
                 }
-            }
-            skipBlanks();
-            if (at < text.length()) {
-                throw unexpected(text.indexOf('(') < 0 ? "'(' or the end" : "the end");
             }
             return new PolicySpec(name, settings);
         }

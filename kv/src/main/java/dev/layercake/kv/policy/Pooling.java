@@ -9,8 +9,9 @@ enum Pooling {
     /** Maximum over the part of the kernel that lies inside. */
     MAX;
 
-    /** Adds the pooled {@code row}, times {@code factor}, to {@code sums}. */
-    void addPooled(double[] row, int count, int kernel, double factor, double[] sums) {
+    /** The pooled row. */
+    double[] pooled(double[] row, int count, int kernel) {
+        double[] result = new double[count];
         int reach = kernel / 2;
         for (int i = 0; i < count; i++) {
             int first = Math.max(0, i - reach);
@@ -28,8 +29,9 @@ enum Pooling {
                     pooled = Math.max(pooled, row[j]);
                 }
             }
-            sums[i] += factor * pooled;
+            result[i] = pooled;
         }
+        return result;
     }
 
     @Override

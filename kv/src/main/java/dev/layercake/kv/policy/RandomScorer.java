@@ -1,8 +1,5 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
-import org.jspecify.annotations.Nullable;
-
 /**
  * The bound from below that a policy has to beat: every token has a random score that depends on nothing but the seed, the
  * layer, the head and the position. So what is kept, in a prompt and while decoding, is at every moment a uniform sample
@@ -13,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  */
 record RandomScorer(int window, long seed) implements TokenScorer {
     @Override
-    public boolean usesWindowAttention() {
-        return false;
+    public int queries() {
+        return 0;
     }
 
     @Override
@@ -23,21 +20,27 @@ record RandomScorer(int window, long seed) implements TokenScorer {
     }
 
     @Override
-    public void scorePrompt(
-            int layer, int kvHead, int[] positions, int count, @Nullable WindowStatistics statistics, float[] scores) {
-        score(layer, kvHead, positions, count, scores);
+    public void scorePrompt(PromptHead head, float[] scores) {
+        long headSeed = headSeed(head.layer(), head.kvHead());
+        for (int i = 0; i < head.count(); i++) {
+            scores[i] = score(headSeed, head.position(i));
+        }
     }
 
     @Override
     public void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores) {
-        score(layer, kvHead, positions, count, scores);
+        long headSeed = headSeed(layer, kvHead);
+        for (int i = 0; i < count; i++) {
+            scores[i] = score(headSeed, positions[i]);
+        }
     }
 
-    private void score(int layer, int kvHead, int[] positions, int count, float[] scores) {
-        long headSeed = mix(seed + mix(layer * 0x1_0000_0001L + kvHead));
-        for (int i = 0; i < count; i++) {
-            scores[i] = (mix(headSeed + positions[i]) >>> 40) * 0x1p-24f;
-        }
+    private long headSeed(int layer, int kvHead) {
+        return mix(seed + mix(layer * 0x1_0000_0001L + kvHead));
+    }
+
+    private static float score(long headSeed, int position) {
+        return (mix(headSeed + position) >>> 40) * 0x1p-24f;
     }
 
     /** The finaliser of SplitMix64: every bit of the result depends on every bit of the argument. */

@@ -1,8 +1,5 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
-import org.jspecify.annotations.Nullable;
-
 /**
  * Sinks forever, then the newest: StreamingLLM (arXiv 2309.17453; mit-han-lab/streaming-llm 2e50426).
  *
@@ -18,8 +15,8 @@ record RecencyScorer(int sinks) implements TokenScorer {
     }
 
     @Override
-    public boolean usesWindowAttention() {
-        return false;
+    public int queries() {
+        return 0;
     }
 
     @Override
@@ -28,20 +25,21 @@ record RecencyScorer(int sinks) implements TokenScorer {
     }
 
     @Override
-    public void scorePrompt(
-            int layer, int kvHead, int[] positions, int count, @Nullable WindowStatistics statistics, float[] scores) {
-        score(positions, count, scores);
+    public void scorePrompt(PromptHead head, float[] scores) {
+        for (int i = 0; i < head.count(); i++) {
+            scores[i] = score(head.position(i));
+        }
     }
 
     @Override
     public void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores) {
-        score(positions, count, scores);
+        for (int i = 0; i < count; i++) {
+            scores[i] = score(positions[i]);
+        }
     }
 
-    private void score(int[] positions, int count, float[] scores) {
-        for (int i = 0; i < count; i++) {
-            // Adjacent positions above 2^24 would be equal as floats; their bits, read as a float, stay in order.
-            scores[i] = positions[i] < sinks ? Float.POSITIVE_INFINITY : Float.intBitsToFloat(positions[i]);
-        }
+    private float score(int position) {
+        // Adjacent positions above 2^24 would be equal as floats; their bits, read as a float, stay in order.
+        return position < sinks ? Float.POSITIVE_INFINITY : Float.intBitsToFloat(position);
     }
 }

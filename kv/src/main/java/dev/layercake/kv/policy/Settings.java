@@ -9,6 +9,7 @@ import java.util.SequencedMap;
 /** The checked values of a policy's parameters, in the registry's order, defaults filled in. */
 final class Settings {
     private final String policy;
+    private final List<String> keys;
     private final SequencedMap<String, String> values = new LinkedHashMap<>();
 
     /**
@@ -16,7 +17,7 @@ final class Settings {
      */
     Settings(String policy, List<Parameter> parameters, Map<String, String> given) {
         this.policy = policy;
-        List<String> keys = parameters.stream().map(Parameter::key).toList();
+        this.keys = parameters.stream().map(Parameter::key).toList();
         for (String key : given.keySet()) {
             if (!keys.contains(key)) {
                 throw LayercakeException.badInput("Policy " + policy + " has no " + key + "; "
@@ -73,6 +74,11 @@ final class Settings {
         values.remove(key);
     }
 
+    /** The error for settings that are possible one by one but not together. */
+    LayercakeException refused(String why) {
+        return LayercakeException.badInput("Policy " + policy + ": " + why);
+    }
+
     /** The budget, at least as large as what is kept anyway. */
     int budgetOver(String reservedKey, int atLeastMore) {
         int budget = whole("budget");
@@ -88,6 +94,12 @@ final class Settings {
 
     /** The canonical spec. */
     String spec() {
-        return new PolicySpec(policy, values).toString();
+        SequencedMap<String, String> inOrder = new LinkedHashMap<>();
+        for (String key : keys) {
+            if (values.containsKey(key)) {
+                inOrder.put(key, word(key));
+            }
+        }
+        return new PolicySpec(policy, inOrder).toString();
     }
 }

@@ -1,42 +1,55 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
-import org.jspecify.annotations.Nullable;
-
 /**
  * How much each entry matters: statistics in, one score per entry and head out; higher is kept, of equal scores
- * the earlier in the given order is preferred, NaN ranks last. The last {@link #window} tokens are never scored and always kept; an entry that must
- * stay for another reason (a sink) gets an infinite score.
+ * the earlier in the given order is preferred, NaN ranks last. The last {@link #window} tokens are never scored and always kept; an
+ * entry that must stay for another reason (a sink) gets an infinite score.
  *
  * <p>Stateless: the same arguments give the same scores, from any thread. It declares what it needs, so that nothing else
  * is computed.
  */
 public interface TokenScorer {
-    /** Last tokens that are kept unjudged, and whose queries judge the others if attention is used. */
+    /** Last tokens that are kept unjudged. */
     int window();
 
-    /** Whether {@link #scorePrompt} needs the statistics of the window's attention. */
-    boolean usesWindowAttention();
+    /** How many of the last tokens' queries {@link #scorePrompt} needs the attention of; 0 for none. */
+    int queries();
+
+    /** Whether {@link #scorePrompt} needs the attention of all new tokens, summed up for each entry. */
+    default boolean usesAllQueries() {
+        return false;
+    }
 
     /** Whether {@link #scoreStep} needs the attention that the new token pays. */
     boolean usesStepAttention();
 
     /**
+     * Whether attention is counted: each entry remembers what it has got from all queries since it came, summed over the
+     * group, and {@link #scoreStep} is given that instead of the new token's attention. Needs {@link #usesAllQueries} and
+     * {@link #usesStepAttention}.
+     */
+    default boolean countsAttention() {
+        return false;
+    }
+
+    /** Whether all heads of a layer keep the same tokens: they are judged by the mean of the heads' scores. */
+    default boolean sharedByHeads() {
+        return false;
+    }
+
+    /**
      * Scores the candidates of one head after a prompt.
      *
-     * @param positions of the candidates, ascending; valid in {@code [0, count)}
-     * @param statistics of the layer, over the same candidates; null unless {@link #usesWindowAttention}
      * @param scores receives a score for each candidate
      */
-    void scorePrompt(
-            int layer, int kvHead, int[] positions, int count, @Nullable WindowStatistics statistics, float[] scores);
+    void scorePrompt(PromptHead head, float[] scores);
 
     /**
      * Scores the candidates of one head in a decode step.
      *
      * @param positions of the candidates in the cache's logical order; valid in {@code [0, count)}
      * @param attention for each query head of the group the probability that the new token gives to each candidate, in the
-     *     same order; empty unless {@link #usesStepAttention}
+     *     same order; one row of what was counted if {@link #countsAttention}; empty unless {@link #usesStepAttention}
      * @param scores receives a score for each candidate
      */
     void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores);

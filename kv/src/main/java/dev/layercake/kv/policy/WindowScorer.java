@@ -1,14 +1,11 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
-
 /**
  * What the last tokens of the prompt look at: mean + gamma x variance of the attention that an entry gets from the window's
- * queries, pooled along the text, averaged over the query heads of the group. With gamma 200 and average pooling of width 5
- * this is CAKE's indicator (arXiv 2503.12491, section 4.3; antgroup/cakekv c4675ce); with gamma 0 it is SnapKV's (arXiv
- * 2404.14469; FasterDecoding/SnapKV e216ddc).
+ * queries, pooled along the text, reduced over the query heads of the group. With gamma 200, average pooling of width 5 and
+ * the mean over the group this is CAKE's indicator (arXiv 2503.12491, section 4.3; antgroup/cakekv c4675ce); with gamma 0 it
+ * is SnapKV's (arXiv 2404.14469; FasterDecoding/SnapKV e216ddc), and Ada-KV's (arXiv 2407.11550; FFY0/AdaKV efe4e2e) if the
+ * group is reduced before pooling.
  *
  * <p>In a decode step the new token's attention takes the place of the mean, as in CAKE's published code; there is no
  * variance then, and nothing is accumulated over steps.
@@ -20,11 +17,15 @@ import org.jspecify.annotations.Nullable;
  * @param gamma weight of the variance
  * @param pooling along the cache
  * @param kernel width of the pooling, odd
+ * @param reduction over the group
+ * @param reduceFirst whether the group is reduced before pooling; makes no difference to means of means
  */
-record WindowScorer(int window, float gamma, Pooling pooling, int kernel) implements TokenScorer {
+record WindowScorer(int window, float gamma, Pooling pooling, int kernel, Reduction reduction, boolean reduceFirst)
+        implements TokenScorer {
+
     @Override
-    public boolean usesWindowAttention() {
-        return true;
+    public int queries() {
+        return window;
     }
 
     @Override
@@ -33,41 +34,48 @@ record WindowScorer(int window, float gamma, Pooling pooling, int kernel) implem
     }
 
     @Override
-    public void scorePrompt(
-            int layer, int kvHead, int[] positions, int count, @Nullable WindowStatistics statistics, float[] scores) {
-        WindowStatistics given = Objects.requireNonNull(statistics, "window statistics");
-        int group = given.group();
+    public void scorePrompt(PromptHead head, float[] scores) {
+        int count = head.count();
+        int group = head.group();
         double[] row = new double[count];
-        double[] sums = new double[count];
+        double[] reduced = new double[count];
         for (int member = 0; member < group; member++) {
-            float[] mean = given.mean(kvHead * group + member);
-            float[] variance = given.variance(kvHead * group + member);
+            float[] mean = head.mean(member);
+            float[] variance = head.variance(member);
             for (int i = 0; i < count; i++) {
                 row[i] = mean[i] + (double) gamma * variance[i];
             }
-            pooling.addPooled(row, count, kernel, 1.0 / group, sums);
+            reduce(row, count, group, member, reduced);
         }
-        for (int i = 0; i < count; i++) {
-            scores[i] = (float) sums[i];
-        }
+        finish(reduced, count, scores);
     }
 
     @Override
     public void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores) {
-        if (pooling == Pooling.AVG) {
+        if (pooling == Pooling.AVG && reduction == Reduction.MEAN) {
             averageStep(count, attention, scores);
             return;
         }
         double[] row = new double[count];
-        double[] sums = new double[count];
-        for (float[] probabilities : attention) {
+        double[] reduced = new double[count];
+        for (int member = 0; member < attention.length; member++) {
             for (int i = 0; i < count; i++) {
-                row[i] = probabilities[i];
+                row[i] = attention[member][i];
             }
-            pooling.addPooled(row, count, kernel, 1.0 / attention.length, sums);
+            reduce(row, count, attention.length, member, reduced);
         }
+        finish(reduced, count, scores);
+    }
+
+    private void reduce(double[] row, int count, int group, int member, double[] reduced) {
+        double[] smooth = reduceFirst ? row : pooling.pooled(row, count, kernel);
+        reduction.add(smooth, count, group, member == 0, reduced);
+    }
+
+    private void finish(double[] reduced, int count, float[] scores) {
+        double[] result = reduceFirst ? pooling.pooled(reduced, count, kernel) : reduced;
         for (int i = 0; i < count; i++) {
-            scores[i] = (float) sums[i];
+            scores[i] = (float) result[i];
         }
     }
 

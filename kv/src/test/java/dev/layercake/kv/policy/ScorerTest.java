@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.DType;
+import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.WindowStatistics;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -23,17 +25,31 @@ class ScorerTest {
         return statistics;
     }
 
+    private static PromptHead head() {
+        return new PromptHead(0, 0, rows(0, 1, 2, 3), 4, statistics(), new double[0][]);
+    }
+
+    /** Entries at positions; nobody reads their keys. */
+    private static KvRows rows(int... positions) {
+        KvRows rows = new KvRows(DType.F32, DType.F32, 8, positions.length);
+        rows.addPage(0);
+        for (int position : positions) {
+            rows.append(position);
+        }
+        return rows;
+    }
+
     @Test
     void cakesIndicator() {
         float[] scores = new float[4];
-        new WindowScorer(2, 200, Pooling.AVG, 5).scorePrompt(0, 0, new int[] {0, 1, 2, 3}, 4, statistics(), scores);
+        new WindowScorer(2, 200, Pooling.AVG, 5, Reduction.MEAN, false).scorePrompt(head(), scores);
         assertThat(scores).containsExactly(new float[] {1.30f, 2.14f, 2.14f, 1.91f}, within(1e-6f));
     }
 
     @Test
     void maximumPoolingIgnoresWhatLiesOutside() {
         float[] scores = new float[4];
-        new WindowScorer(2, 0, Pooling.MAX, 3).scorePrompt(0, 0, new int[] {0, 1, 2, 3}, 4, statistics(), scores);
+        new WindowScorer(2, 0, Pooling.MAX, 3, Reduction.MEAN, false).scorePrompt(head(), scores);
         assertThat(scores).containsExactly(new float[] {0.15f, 0.2f, 0.2f, 0.2f}, within(1e-7f));
     }
 
@@ -41,9 +57,11 @@ class ScorerTest {
     void stepScoresAverageTheGroup() {
         float[] scores = new float[3];
         float[][] attention = {{0.5f, 0, 0.5f}, {0.1f, 0.2f, 0.3f}};
-        new WindowScorer(2, 200, Pooling.AVG, 3).scoreStep(0, 0, new int[] {4, 5, 6}, 3, attention, scores);
+        new WindowScorer(2, 200, Pooling.AVG, 3, Reduction.MEAN, false)
+                .scoreStep(0, 0, new int[] {4, 5, 6}, 3, attention, scores);
         assertThat(scores).containsExactly(new float[] {0.8f / 6, 1.6f / 6, 1f / 6}, within(1e-7f));
-        new WindowScorer(2, 200, Pooling.MAX, 3).scoreStep(0, 0, new int[] {4, 5, 6}, 3, attention, scores);
+        new WindowScorer(2, 200, Pooling.MAX, 3, Reduction.MEAN, false)
+                .scoreStep(0, 0, new int[] {4, 5, 6}, 3, attention, scores);
         assertThat(scores).containsExactly(new float[] {0.35f, 0.4f, 0.4f}, within(1e-7f));
     }
 
@@ -58,7 +76,7 @@ class ScorerTest {
     void recencyTellsNeighboursApartAtAnyPosition() {
         float[] scores = new float[4];
         int[] positions = {3, 4, 2_000_000_000, 2_000_000_001};
-        new RecencyScorer(4).scorePrompt(0, 0, positions, 4, null, scores);
+        new RecencyScorer(4).scorePrompt(new PromptHead(0, 0, rows(positions), 4, null, new double[0][]), scores);
         assertThat(scores[0]).isInfinite();
         assertThat(scores[1]).isLessThan(scores[2]);
         assertThat(scores[2]).isLessThan(scores[3]);
@@ -73,7 +91,7 @@ class ScorerTest {
             for (int head = 0; head < 3; head++) {
                 float[] prompt = new float[3];
                 float[] step = new float[3];
-                scorer.scorePrompt(layer, head, positions, 3, null, prompt);
+                scorer.scorePrompt(new PromptHead(layer, head, rows(positions), 3, null, new double[0][]), prompt);
                 scorer.scoreStep(layer, head, positions, 3, new float[0][], step);
                 assertThat(step).containsExactly(prompt);
                 seen.add(Arrays.toString(prompt));
@@ -81,7 +99,7 @@ class ScorerTest {
         }
         assertThat(seen).hasSize(9);
         float[] other = new float[3];
-        new RandomScorer(4, 8).scorePrompt(0, 0, positions, 3, null, other);
+        new RandomScorer(4, 8).scorePrompt(new PromptHead(0, 0, rows(positions), 3, null, new double[0][]), other);
         assertThat(seen).doesNotContain(Arrays.toString(other));
     }
 }

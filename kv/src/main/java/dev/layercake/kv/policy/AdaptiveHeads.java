@@ -1,0 +1,144 @@
+package dev.layercake.kv.policy;
+
+import dev.layercake.kernels.WindowStatistics;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Divides each layer's count among its heads: Ada-KV (arXiv 2407.11550; FFY0/AdaKV efe4e2e). The heads' best scores
+ * compete for (1 - alpha) of what the layer keeps; the rest is every head's own, so that none starves. Layers are whoever's
+ * matter: uniform, a pyramid, CAKE.
+ *
+ * @param layers divides the total among the layers
+ * @param alpha share of a head's count that it has for sure
+ * @param normalized whether a head's scores count relative to how much of its attention the count would catch
+ * @param exact whether the heads' counts add up to the layer's; otherwise they are rounded one by
+ *     one, to even, as in the published code, and their sum differs by a few entries
+ */
+record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, boolean exact)
+        implements BudgetAllocator {
+
+    @Override
+    public int budget() {
+        return layers.budget();
+    }
+
+    @Override
+    public boolean usesWindowAttention() {
+        return layers.usesWindowAttention();
+    }
+
+    @Override
+    public boolean monotone() {
+        return exact && layers.monotone();
+    }
+
+    @Override
+    public float preference(@Nullable WindowStatistics statistics) {
+        return layers.preference(statistics);
+    }
+
+    @Override
+    public boolean keepsAll(Stage stage) {
+        return layers.keepsAll(stage);
+    }
+
+    @Override
+    public int[] allocate(Stage stage) {
+        return layers.allocate(stage);
+    }
+
+    @Override
+    public long atMost(Stage stage) {
+        // Rounding one by one exceeds the count by half an entry per head at most.
+        return Math.min(stage.candidatesOfFirst(stage.seen()), layers.atMost(stage) + (exact ? 0 : stage.seen()));
+    }
+
+    @Override
+    public int uncutCount() {
+        return layers.uncutCount();
+    }
+
+    @Override
+    public boolean ragged() {
+        return true;
+    }
+
+    @Override
+    public int[] heads(int count, float[][] scores) {
+        int heads = scores.length;
+        long held = 0;
+        for (float[] head : scores) {
+            held += head.length;
+        }
+        int[] counts = new int[heads];
+        // The published code lets a layer that fits exactly lose an entry to rounding.
+        if (held < (long) count * heads || (exact && held == (long) count * heads)) {
+            long spare = (long) count * heads - held;
+            for (int head = 0; head < heads; head++) {
+                counts[head] = (int) (scores[head].length + spare * (head + 1) / heads - spare * head / heads);
+            }
+            return counts;
+        }
+        int[] won = winners(count, scores);
+        int floor = (int) (count * alpha);
+        for (int head = 0; head < heads; head++) {
+            counts[head] = (int) Math.rint(won[head] * (1 - alpha) + floor);
+        }
+        return exact ? exactly(count, scores, won) : counts;
+    }
+
+    /** Of the best count x heads scores of the layer, how many each head has. */
+    private int[] winners(int count, float[][] scores) {
+        int heads = scores.length;
+        double[][] sorted = new double[heads][];
+        int total = 0;
+        for (int head = 0; head < heads; head++) {
+            sorted[head] = descending(scores[head], count);
+            total += sorted[head].length;
+        }
+        int[] won = new int[heads];
+        for (int seat = 0; seat < Math.min(total, (long) count * heads); seat++) {
+            int best = -1;
+            for (int head = 0; head < heads; head++) {
+                if (won[head] < sorted[head].length
+                        && (best < 0 || sorted[head][won[head]] > sorted[best][won[best]])) {
+                    best = head;
+                }
+            }
+            won[best]++;
+        }
+        return won;
+    }
+
+    private double[] descending(float[] scores, int count) {
+        float[] ascending = scores.clone();
+        Arrays.sort(ascending);
+        double[] sorted = new double[ascending.length];
+        double sum = 0;
+        double caught = 0;
+        for (int i = 0; i < sorted.length; i++) {
+            float score = ascending[sorted.length - 1 - i];
+            sorted[i] = Float.isNaN(score) ? Double.NEGATIVE_INFINITY : score;
+            sum += sorted[i];
+            caught += i < count ? sorted[i] : 0;
+        }
+        if (normalized && sum > 0 && sum < Double.POSITIVE_INFINITY) {
+            for (int i = 0; i < sorted.length; i++) {
+                sorted[i] *= caught / sum;
+            }
+        }
+        return sorted;
+    }
+
+    /** As many as the heads' shares say, no head above what it holds, all together the layer's count. */
+    private int[] exactly(int count, float[][] scores, int[] won) {
+        double[] shares = new double[won.length];
+        int[] caps = new int[won.length];
+        for (int head = 0; head < won.length; head++) {
+            shares[head] = won[head] * (1 - alpha) + count * alpha;
+            caps[head] = scores[head].length;
+        }
+        return WaterfillBudget.fill(shares, (long) count * won.length, caps);
+    }
+}

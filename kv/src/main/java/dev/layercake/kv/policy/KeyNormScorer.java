@@ -1,0 +1,41 @@
+package dev.layercake.kv.policy;
+
+/**
+ * Entries with short keys matter (Devoto et al., arXiv 2406.11430; KnormPress of kvpress 8bb29b9): the score is minus the
+ * Euclidean norm of the key. Looks at no query, so a text can be compressed before the question is known.
+ *
+ * @param window last tokens, kept unjudged
+ */
+record KeyNormScorer(int window) implements TokenScorer {
+    @Override
+    public int queries() {
+        return 0;
+    }
+
+    @Override
+    public boolean usesStepAttention() {
+        return false;
+    }
+
+    @Override
+    public void scorePrompt(PromptHead head, float[] scores) {
+        float[] key = new float[head.headDim()];
+        for (int i = 0; i < head.count(); i++) {
+            head.key(i, key);
+            scores[i] = (float) -Math.sqrt(dot(key, key));
+        }
+    }
+
+    @Override
+    public void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores) {
+        throw new UnsupportedOperationException("keys are judged after a prompt only");
+    }
+
+    static double dot(float[] a, float[] b) {
+        double sum = 0;
+        for (int i = 0; i < a.length; i++) {
+            sum += (double) a[i] * b[i];
+        }
+        return sum;
+    }
+}
