@@ -20,6 +20,7 @@ final class GoldenArray {
                 case "F32" -> data.getFloat();
                 case "F64" -> data.getDouble();
                 case "I32" -> data.getInt();
+                case "U8" -> data.get() & 0xFF;
                 default -> throw new IllegalArgumentException("dtype " + dtype);
             };
         }

@@ -137,7 +137,7 @@ final class Methods {
                             "tova",
                             "Keeps what the newest token looks at, the same tokens in all heads of a layer.",
                             "Oren et al., arXiv 2401.06104; schwartz-lab-NLP/TOVA",
-                            List.of(BUDGET)),
+                            List.of(BUDGET, KEPT_WINDOW)),
                     Methods::tova),
             new Method(
                     new Description(
@@ -298,8 +298,8 @@ final class Methods {
     private static KvPolicy tova(Settings settings) {
         return new KvPolicy(
                 settings.spec(),
-                new TovaScorer(),
-                new UniformBudget(settings.whole("budget"), 0),
+                new TovaScorer(settings.whole("window")),
+                new UniformBudget(settings.budgetOver("window", 0), settings.whole("window")),
                 Retention.DROP,
                 new Schedule(Cut.EACH_LAYER, true),
                 EntryOrder.POSITION);

@@ -3,14 +3,11 @@ package dev.layercake.kv.policy;
 /**
  * What the last token looks at, on average over all heads of the layer, which then all keep the same tokens: TOVA (arXiv
  * 2401.06104; schwartz-lab-NLP/TOVA 9c7d09b). In a decode step the new token judges in the same way. Nothing is protected,
- * not even the newest token.
+ * not even the newest token, unless a window is asked for.
+ *
+ * @param window last tokens, kept unjudged; 0 in the published code, 1 in kvpress 8bb29b9
  */
-record TovaScorer() implements TokenScorer {
-    @Override
-    public int window() {
-        return 0;
-    }
-
+record TovaScorer(int window) implements TokenScorer {
     @Override
     public int queries() {
         return 1;
