@@ -2,7 +2,11 @@ package dev.layercake.cli;
 
 import dev.layercake.kv.policy.Parameter;
 import dev.layercake.kv.policy.Policies;
+import java.io.PrintStream;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -11,8 +15,17 @@ import picocli.CommandLine.Option;
 final class PoliciesCommand implements Callable<Integer> {
     private final Console console;
 
-    @Option(names = "--json", description = "Print one JSON array instead.")
-    boolean json;
+    @ArgGroup
+    Form form = new Form();
+
+    /** How the list is printed; at most one of them. */
+    static final class Form {
+        @Option(names = "--json", description = "Print one JSON object instead.")
+        boolean json;
+
+        @Option(names = "--markdown", description = "Print the tables of docs/policies.md instead.")
+        boolean markdown;
+    }
 
     PoliciesCommand(Console console) {
         this.console = console;
@@ -20,24 +33,51 @@ final class PoliciesCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (json) {
-            Json.print(console.out(), Policies.all());
-            return 0;
+        PrintStream out = console.out();
+        if (form.json) {
+            Json.print(out, Map.of("methods", Policies.all(), "modifiers", Policies.modifiers()));
+        } else if (form.markdown) {
+            out.print(markdown(Policies.all()));
+            out.println();
+            out.print(markdown(Policies.modifiers()));
+        } else {
+            print(out, Policies.all());
+            out.println();
+            out.println("After any of them, with a plus sign:");
+            print(out, Policies.modifiers());
+            out.println();
+            out.println("Write a policy as NAME, NAME(KEY=VALUE,...) or NAME(...)+MODIFIER(...), for example"
+                    + " cake(budget=1024,window=32) or snapkv(budget=512)+ada.");
         }
-        for (Policies.Description policy : Policies.all()) {
-            console.out().println(policy.name());
-            console.out().println("    " + policy.summary());
+        return 0;
+    }
+
+    private static void print(PrintStream out, List<Policies.Description> descriptions) {
+        for (Policies.Description policy : descriptions) {
+            out.println(policy.name());
+            out.println("    " + policy.summary());
+            if (!policy.source().isEmpty()) {
+                out.println("    " + policy.source());
+            }
             for (Parameter parameter : policy.parameters()) {
-                String initial = parameter.initial().isEmpty() ? "" : "=" + parameter.initial();
-                console.out()
-                        .printf(
-                                "    %-22s %s; %s%n",
-                                parameter.key() + initial, parameter.meaning(), parameter.range());
+                out.printf("    %-22s %s; %s%n", withDefault(parameter), parameter.meaning(), parameter.range());
             }
         }
-        console.out().println();
-        console.out()
-                .println("Write a policy as NAME or NAME(KEY=VALUE,...), for example cake(budget=1024,window=32).");
-        return 0;
+    }
+
+    private static String withDefault(Parameter parameter) {
+        return parameter.key() + (parameter.initial().isEmpty() ? "" : "=" + parameter.initial());
+    }
+
+    private static String markdown(List<Policies.Description> descriptions) {
+        StringBuilder table = new StringBuilder("| name | what it keeps or changes | source | parameters |\n|---|---|---|---|\n");
+        for (Policies.Description policy : descriptions) {
+            List<String> parameters = policy.parameters().stream()
+                    .map(parameter -> "`" + withDefault(parameter) + "` " + parameter.meaning())
+                    .toList();
+            table.append("| `%s` | %s | %s | %s |%n"
+                    .formatted(policy.name(), policy.summary(), policy.source(), String.join("; ", parameters)));
+        }
+        return table.toString();
     }
 }

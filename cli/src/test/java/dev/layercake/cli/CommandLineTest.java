@@ -200,8 +200,21 @@ final class CommandLineTest {
     @Test
     void policiesAreListed() {
         assertThat(run("policies")).isZero();
-        assertThat(out()).contains("cake", "snapkv", "streaming", "budget=1024");
-        assertThat(json(Map.of(), "policies", "--json").size()).isGreaterThanOrEqualTo(5);
+        assertThat(out()).contains("cake", "snapkv", "streaming", "budget=1024", "ada", "arXiv 2503.12491");
+        JsonNode all = json(Map.of(), "policies", "--json");
+        assertThat(all.get("methods").size()).isGreaterThanOrEqualTo(5);
+        assertThat(all.get("modifiers").get(0).get("name").stringValue()).isEqualTo("ada");
+    }
+
+    /** docs/policies.md shows what {@code policies --markdown} prints; run that again when this fails. */
+    @Test
+    void thePageOfPoliciesIsUpToDate() throws IOException {
+        assertThat(run("policies", "--markdown")).isZero();
+        Path page = Path.of(System.getProperty("layercake.root"), "docs", "policies.md");
+        String text = Files.readString(page);
+        for (String table : out().split("\n\n")) {
+            assertThat(text).contains(table.strip());
+        }
     }
 
     @Test
