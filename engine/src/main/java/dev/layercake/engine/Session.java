@@ -151,6 +151,13 @@ public final class Session implements AutoCloseable {
         return start(tokens, transcript + text, GenerationOptions.DEFAULT, 0).summary();
     }
 
+    /** The same for a text that has been cut into tokens already. */
+    public GenerationSummary feed(int[] tokens) {
+        endRunning();
+        String text = owner.model().tokenizer().decode(tokens, false);
+        return start(tokens.clone(), transcript + text, GenerationOptions.DEFAULT, 0).summary();
+    }
+
     private Generation begin(int[] tokens, String text, GenerationOptions options) {
         return start(tokens, text, options, options.maxTokens());
     }
