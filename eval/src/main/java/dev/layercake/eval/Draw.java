@@ -38,12 +38,6 @@ final class Draw {
         return word;
     }
 
-    /** How many more words a pool has for this text. */
-    int left(String pool) {
-        return language.pool(pool).size()
-                - used.getOrDefault(pool, Set.of()).size();
-    }
-
     /** A number that this text does not have yet. */
     String number() {
         Set<String> taken = used.computeIfAbsent("number", key -> new HashSet<>());

@@ -116,11 +116,13 @@ final class Language {
         return at("families", family, name).valueStream().map(JsonNode::intValue).toList();
     }
 
-    /** How many units of a family a text of so many tokens gets; as the file says, else as given here. */
-    int units(String family, int tokens, int tokensPer, int least, int most) {
-        JsonNode count = at("families", family).path("count");
-        int each = count.path("tokensPer").intValue(tokensPer);
-        return Math.clamp(tokens / each, count.path("min").intValue(least), count.path("max").intValue(most));
+    /** How many units of a family a text of so many tokens gets. */
+    int units(String family, int tokens) {
+        JsonNode count = at("families", family, "count");
+        return Math.clamp(
+                tokens / count.path("tokensPer").intValue(),
+                count.path("min").intValue(),
+                count.path("max").intValue());
     }
 
     /** A template with its slots filled: "{name}" by the value of "name". */

@@ -30,7 +30,7 @@ public enum TaskFamily {
         @Override
         Planted plant(Draw draw, int tokens) {
             Language language = draw.language();
-            int units = language.units("several", tokens, 128, 3, 12);
+            int units = language.units("several", tokens);
             int asked = Math.min(draw.any(language.numbers("several", "asked")), units);
             String attribute = draw.attribute();
             List<Map<String, String>> facts = new ArrayList<>();
@@ -65,7 +65,7 @@ public enum TaskFamily {
         @Override
         Planted plant(Draw draw, int tokens) {
             List<Map<String, String>> pairs = new ArrayList<>();
-            for (int unit = draw.language().units("lookup", tokens, 64, 4, 32); unit > 0; unit--) {
+            for (int unit = draw.language().units("lookup", tokens); unit > 0; unit--) {
                 pairs.add(Map.of("key", draw.word("key"), "value", draw.number()));
             }
             return oneOf(draw, "lookup", pairs, List.of(value(pairs.getFirst())));
@@ -77,8 +77,7 @@ public enum TaskFamily {
         Planted plant(Draw draw, int tokens) {
             String attribute = draw.attribute();
             List<Map<String, String>> chains = new ArrayList<>();
-            int most = Math.min(6, draw.left("name") / 2);
-            for (int unit = draw.language().units("hops", tokens, 256, 1, most); unit > 0; unit--) {
+            for (int unit = draw.language().units("hops", tokens); unit > 0; unit--) {
                 chains.add(Map.of(
                         "attribute", attribute,
                         "name", draw.word("name"),
@@ -117,7 +116,7 @@ public enum TaskFamily {
             List<String> others = new ArrayList<>();
             List<String> places = new ArrayList<>();
             String wanted = "";
-            int units = language.units("tracking", tokens, 384, 1, 5);
+            int units = language.units("tracking", tokens);
             for (int unit = 0; unit < units; unit++) {
                 List<String> target = unit == 0 ? first : others;
                 String value = draw.number();
@@ -155,7 +154,7 @@ public enum TaskFamily {
         Planted plant(Draw draw, int tokens) {
             Chronicle chronicle = new Chronicle(draw.language());
             List<Map<String, String>> paragraphs = new ArrayList<>();
-            for (int unit = draw.language().units("paragraph", tokens, 128, 2, 12); unit > 0; unit--) {
+            for (int unit = draw.language().units("paragraph", tokens); unit > 0; unit--) {
                 paragraphs.add(Map.of("key", draw.word("key"), "sentence", chronicle.sentence(draw.split())));
             }
             return oneOf(
@@ -171,7 +170,7 @@ public enum TaskFamily {
         Planted plant(Draw draw, int tokens) {
             Language language = draw.language();
             int examples = language.number("labels", "examplesPerLabel");
-            int labels = language.number("labels", "labels");
+            int labels = language.units("labels", tokens);
             String asked = draw.word("town");
             List<String> first = new ArrayList<>();
             List<String> others = new ArrayList<>();
@@ -197,15 +196,15 @@ public enum TaskFamily {
         @Override
         Planted plant(Draw draw, int tokens) {
             Language language = draw.language();
-            int pools = Math.min(draw.left("town"), draw.left("trade"));
+            List<String> trades = language.pool("trade");
             List<Map<String, String>> records = new ArrayList<>();
-            for (int unit = Math.min(pools, language.units("record", tokens, 192, 2, 8)); unit > 0; unit--) {
+            for (int unit = language.units("record", tokens); unit > 0; unit--) {
                 String record = Language.fill(
                         language.form("record", "record"),
                         Map.of(
                                 "name", draw.word("name"),
                                 "town", draw.word("town"),
-                                "trade", draw.word("trade"),
+                                "trade", draw.any(trades),
                                 "value", draw.number()));
                 records.add(Map.of("key", draw.word("key"), "record", record));
             }
