@@ -30,6 +30,16 @@ public final class Table {
         return aligned(cells);
     }
 
+    /** What the columns mean, in a line or two. */
+    public static List<String> legend(Summary summary) {
+        boolean windows = summary.rows().stream().anyMatch(row -> !row.window().isEmpty());
+        List<String> lines = new ArrayList<>();
+        lines.add("budget: entries per head and layer, as a share of the prompt"
+                + (windows ? ", the window's included; window: last tokens, kept always." : "."));
+        lines.add("KV: memory at the end against that of full, in whole pages; 95 %: where the true share lies; n: answers.");
+        return lines;
+    }
+
     /** "83%". */
     static String percent(double share) {
         return String.format(Locale.ROOT, "%.0f%%", share * 100);
