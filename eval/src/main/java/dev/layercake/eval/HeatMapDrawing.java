@@ -79,7 +79,9 @@ final class HeatMapDrawing {
                         "rx",
                         3,
                         "fill",
-                        HeatColour.hex(HeatColour.of(tally.accuracy())))
+                        HeatColour.hex(HeatColour.of(tally.accuracy())),
+                        "stroke",
+                        "var(--line)")
                 .element("title", tally.correct() + " of " + tally.samples() + " right")
                 .close();
         svg.element(

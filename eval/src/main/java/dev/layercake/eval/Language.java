@@ -83,14 +83,14 @@ final class Language {
         return phrasings(at("families", family, kind));
     }
 
-    /** The needle kind whose answer is a number: several tokens long, so that one lucky token does not make it right. */
-    List<String> needlePhrasings(String kind) {
+    /** Phrasings of a kind of needle: "number", "possession". @param what "facts" or "questions" */
+    List<String> needlePhrasings(String kind, String what) {
         for (JsonNode each : at("families", "needle", "kinds")) {
-            if (each.path("kind").stringValue("").equals("number")) {
-                return phrasings(each.path(kind));
+            if (each.path("kind").stringValue("").equals(kind)) {
+                return phrasings(each.path(what));
             }
         }
-        throw missing("families.needle.kinds.number");
+        throw missing("families.needle.kinds." + kind);
     }
 
     private List<String> phrasings(JsonNode halves) {

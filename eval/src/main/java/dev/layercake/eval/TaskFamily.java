@@ -10,19 +10,11 @@ import java.util.stream.Collectors;
 
 /** A kind of task with a text: what is planted in it, what is asked, what the answer is (RULER; NeedleBench). */
 public enum TaskFamily {
-    /** One fact: a name's number. */
+    /** One fact: a name's number, which is several tokens long, so that one lucky token does not make an answer right. */
     NEEDLE("one fact") {
         @Override
         Planted plant(Draw draw, int tokens) {
-            Language language = draw.language();
-            Map<String, String> words =
-                    Map.of("attribute", draw.attribute(), "name", draw.word("name"), "value", draw.number());
-            return new Planted(
-                    List.of(Language.fill(draw.any(language.needlePhrasings("facts")), words)),
-                    List.of(),
-                    Language.fill(draw.any(language.needlePhrasings("questions")), words),
-                    " " + words.get("value"),
-                    List.of(value(words)));
+            return Needle.number(draw, draw.attribute());
         }
     },
     /** Many names' numbers, one to three of which are asked for. */
