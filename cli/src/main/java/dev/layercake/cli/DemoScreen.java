@@ -23,6 +23,7 @@ final class DemoScreen {
     private final boolean silent;
     private final boolean marks;
     private final List<Trial> round = new ArrayList<>();
+    private int columns;
     private boolean first = true;
 
     /** @param silent whether only progress is shown */
@@ -64,18 +65,13 @@ final class DemoScreen {
         } else {
             String budget = contenders.getFirst().budget().label();
             print(pad("at " + budget, LABEL));
-            if (contenders.size() < columns.size()) {
-                for (int skipped = contenders.size(); skipped < columns.size(); skipped++) {
-                    print(" ".repeat(COLUMN));
-                }
-            }
+            // Those without a budget have answered already; they come first by default.
+            print(" ".repeat(COLUMN * (columns - contenders.size())));
         }
     }
 
-    private final List<String> columns = new ArrayList<>();
-
     private void heading(List<Contender> contenders) {
-        contenders.forEach(contender -> columns.add(contender.policy()));
+        columns = contenders.size();
         say(row("", contenders, contender -> clip(contender.label(), COLUMN - 2)));
     }
 
@@ -129,13 +125,13 @@ final class DemoScreen {
         say(row(
                 "first token",
                 contenders,
-                contender -> SummaryText.seconds((long) mean(
-                        contender, trial -> (double) trial.summary().firstTokenNanos()))));
+                contender -> SummaryText.seconds((long)
+                        middle(contender, trial -> (double) trial.summary().firstTokenNanos()))));
         say(row(
                 "after that",
                 contenders,
                 contender ->
-                        SummaryText.speed(mean(contender, trial -> trial.summary().decodeSpeed()))));
+                        SummaryText.speed(middle(contender, trial -> trial.summary().decodeSpeed()))));
         say("");
         slices(contenders);
         say("");
@@ -177,8 +173,10 @@ final class DemoScreen {
         return own(contender).getLast();
     }
 
-    private double mean(Contender contender, Function<Trial, Double> value) {
-        return own(contender).stream().mapToDouble(value::apply).average().orElse(0);
+    /** The median: one answer that something else on the machine has slowed down does not count. */
+    private double middle(Contender contender, Function<Trial, Double> value) {
+        List<Double> values = own(contender).stream().map(value).sorted().toList();
+        return values.get(values.size() / 2);
     }
 
     private static String row(String label, List<Contender> contenders, Function<Contender, String> cell) {

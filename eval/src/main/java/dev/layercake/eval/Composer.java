@@ -70,35 +70,56 @@ final class Composer {
             sentence = sentences.next();
             length = encoder.count(sentence);
         }
-        if (left > 0 && left < SMALLEST_GAP && !filler.isEmpty()) {
-            filler.removeLast();
-            left += lengths.removeLast();
-        }
-        String last = shortened(sentence, sentences, left);
-        if (!last.isEmpty()) {
-            filler.add(last);
+        if (left > 0) {
+            for (int widened = 0; !filler.isEmpty() && (left < SMALLEST_GAP || widened == 0); widened++) {
+                filler.removeLast();
+                left += lengths.removeLast();
+            }
+            filler.addAll(exactly(left, sentences));
         }
         return filler;
     }
 
-    /** A sentence cut down to so many tokens; the nearest below if none fits exactly. */
-    private String shortened(String first, Prose.Sentences sentences, int tokens) {
-        String sentence = first;
-        String best = "";
-        int bestLength = 0;
-        for (int attempt = 0; attempt < TRIES && bestLength < tokens; attempt++) {
-            for (int end = sentence.indexOf(' ', 1); end > 0; end = sentence.indexOf(' ', end + 1)) {
-                String start = sentence.substring(0, end).replaceAll("[^\\p{L}\\p{N}]+$", "") + ".";
-                int length = encoder.count(start);
-                if (length > tokens) {
-                    break;
-                }
-                if (length > bestLength) {
-                    best = start;
-                    bestLength = length;
-                }
+    /** Sentences, the last one cut short, with so many tokens; with the next fewer if that cannot be found. */
+    private List<String> exactly(int tokens, Prose.Sentences sentences) {
+        List<String> best = List.of();
+        int fewestMissing = tokens;
+        for (int attempt = 0; attempt < TRIES && fewestMissing > 0; attempt++) {
+            List<String> found = new ArrayList<>();
+            int missing = tokens;
+            String sentence = sentences.next();
+            int length = encoder.count(sentence);
+            while (length < missing) {
+                found.add(sentence);
+                missing -= length;
+                sentence = sentences.next();
+                length = encoder.count(sentence);
             }
-            sentence = sentences.next();
+            String start = shortened(sentence, missing);
+            missing -= start.isEmpty() ? 0 : encoder.count(start);
+            if (missing < fewestMissing) {
+                if (!start.isEmpty()) {
+                    found.add(start);
+                }
+                best = found;
+                fewestMissing = missing;
+            }
+        }
+        return best;
+    }
+
+    /** The longest beginning of a sentence, made into one, with at most so many tokens; empty if there is none. */
+    private String shortened(String sentence, int tokens) {
+        if (encoder.count(sentence) == tokens) {
+            return sentence;
+        }
+        String best = "";
+        for (int end = sentence.indexOf(' ', 1); end > 0; end = sentence.indexOf(' ', end + 1)) {
+            String start = sentence.substring(0, end).replaceAll("[^\\p{L}\\p{N}]+$", "") + ".";
+            if (encoder.count(start) > tokens) {
+                break;
+            }
+            best = start;
         }
         return best;
     }

@@ -1,5 +1,7 @@
 package dev.layercake.eval;
 
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -29,10 +31,12 @@ final class LineChart {
                 rows.stream().map(Summary.Row::budget).filter(label -> !label.isEmpty()).distinct().toList());
     }
 
-    /** Colour of a policy; {@code full} is grey. */
+    /** Colour of a policy, the same wherever it is compared with the same ones; {@code full} is grey. */
     static String colour(List<String> policies, String policy) {
-        List<String> coloured =
-                policies.stream().filter(other -> !other.equals("full")).toList();
+        List<String> coloured = new ArrayList<>(policies);
+        coloured.remove("full");
+        // The flagship looks the same on every page.
+        coloured.sort(Comparator.comparing(other -> !other.startsWith("cake")));
         return Page.series(coloured.indexOf(policy) + 1);
     }
 

@@ -108,9 +108,12 @@ public final class ResultsFile implements AutoCloseable {
     }
 
     private void read(Path path) throws IOException {
-        String text = Files.readString(path);
-        int complete = text.lastIndexOf('\n') + 1;
-        List<String> lines = text.substring(0, complete).lines().toList();
+        byte[] bytes = Files.readAllBytes(path);
+        int complete = bytes.length;
+        while (complete > 0 && bytes[complete - 1] != '\n') {
+            complete--;
+        }
+        List<String> lines = new String(bytes, 0, complete, StandardCharsets.UTF_8).lines().toList();
         for (int index = 0; index < lines.size(); index++) {
             Outcome outcome = parse(lines.get(index));
             if (outcome == null) {
@@ -120,9 +123,8 @@ public final class ResultsFile implements AutoCloseable {
             outcomes.put(outcome.key(), outcome);
         }
         // What follows the last line end was cut off while it was written.
-        long keep = text.substring(0, complete).getBytes(StandardCharsets.UTF_8).length;
-        channel.truncate(keep);
-        channel.position(keep);
+        channel.truncate(complete);
+        channel.position(complete);
     }
 
     private static @org.jspecify.annotations.Nullable Outcome parse(String line) {
