@@ -22,8 +22,9 @@ import picocli.CommandLine.Option;
 /** {@code layercake demo}: questions about a generated text, answered under several policies side by side. */
 @Command(
         name = "demo",
-        description = "Writes itself a text with facts planted in it and asks for them under several policies at the same"
-                + " small budgets: answers, memory, speed and slices side by side. Needs nothing but the bundled model.")
+        description =
+                "Writes itself a text with facts planted in it and asks for them under several policies at the same"
+                        + " small budgets: answers, memory, speed and slices side by side. Needs nothing but the bundled model.")
 final class DemoCommand implements Callable<Integer> {
     /** Longer texts show nothing more, and take longer. */
     private static final int USUAL_TOKENS = 4096;
@@ -39,15 +40,17 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--kv",
             paramLabel = "SPEC",
-            description = "A policy to compare; may be given several times (default: full, streaming, snapkv and cake).")
+            description =
+                    "A policy to compare; may be given several times (default: full, streaming, snapkv and cake).")
     List<String> kv = List.of("full", "streaming", "snapkv", "cake");
 
     @Option(
             names = "--budgets",
             split = ",",
             paramLabel = "B",
-            description = "What each may keep, as a share of the text or a number of entries per head and layer; the first"
-                    + " one is shown in full (default: 3.2%%,12.5%%,50%%).")
+            description =
+                    "What each may keep, as a share of the text or a number of entries per head and layer; the first"
+                            + " one is shown in full (default: 3.2%%,12.5%%,50%%).")
     List<String> budgets = List.of("3.2%", "12.5%", "50%");
 
     @Option(

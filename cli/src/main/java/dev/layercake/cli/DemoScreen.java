@@ -130,8 +130,8 @@ final class DemoScreen {
         say(row(
                 "after that",
                 contenders,
-                contender ->
-                        SummaryText.speed(middle(contender, trial -> trial.summary().decodeSpeed()))));
+                contender -> SummaryText.speed(
+                        middle(contender, trial -> trial.summary().decodeSpeed()))));
         say("");
         slices(contenders);
         say("");

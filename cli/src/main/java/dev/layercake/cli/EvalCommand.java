@@ -7,8 +7,9 @@ import picocli.CommandLine.Spec;
 /** {@code layercake eval}: what a policy does to answers. */
 @Command(
         name = "eval",
-        description = "Measures how many answers survive under a policy and a budget. Without -m it examines the bundled"
-                + " model; without other options it takes a minute or two.")
+        description =
+                "Measures how many answers survive under a policy and a budget. Without -m it examines the bundled"
+                        + " model; without other options it takes a minute or two.")
 final class EvalCommand implements Runnable {
     private final Console console;
 

@@ -12,8 +12,9 @@ import picocli.CommandLine.Option;
 /** {@code layercake eval needle}: a fact at every depth of texts of every length. */
 @Command(
         name = "needle",
-        description = "Needle in a haystack: hides a number at a depth of a text and asks for it, for every length, depth,"
-                + " policy and budget.")
+        description =
+                "Needle in a haystack: hides a number at a depth of a text and asks for it, for every length, depth,"
+                        + " policy and budget.")
 final class EvalNeedleCommand implements Callable<Integer> {
     private final Console console;
 

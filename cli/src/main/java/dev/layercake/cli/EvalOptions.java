@@ -64,28 +64,32 @@ final class EvalOptions {
     @Option(
             names = "--phrasings",
             paramLabel = "WHICH",
-            description = "Sentences and questions as the bundled model was trained on (trained, default), or new ones (new)."
-                    + " Names and words are new to it always.")
+            description =
+                    "Sentences and questions as the bundled model was trained on (trained, default), or new ones (new)."
+                            + " Names and words are new to it always.")
     String phrasings = "trained";
 
     @Option(
             names = "--compress",
             paramLabel = "WHAT",
-            description = "What a policy cuts: the prompt (default), question in sight, or the context, before the question"
-                    + " is known; the latter is harder.")
+            description =
+                    "What a policy cuts: the prompt (default), question in sight, or the context, before the question"
+                            + " is known; the latter is harder.")
     String compress = "prompt";
 
     @Option(
             names = "--scoring",
             paramLabel = "HOW",
-            description = "exact (default), or contains: the facts asked for occur in the answer, for talkative models.")
+            description =
+                    "exact (default), or contains: the facts asked for occur in the answer, for talkative models.")
     String scoring = "exact";
 
     @Option(
             names = "--out",
             paramLabel = "DIR",
-            description = "Folder for results and reports; run again, it goes on where it stopped. Without it a folder under"
-                    + " layercake-eval is named after the setup.")
+            description =
+                    "Folder for results and reports; run again, it goes on where it stopped. Without it a folder under"
+                            + " layercake-eval is named after the setup.")
     @Nullable
     Path out;
 

@@ -51,8 +51,7 @@ final class EvalRun {
             try (ResultsFile results = ResultsFile.open(folder, setup)) {
                 announce(language, evaluation, contenders, folder);
                 Interruption.during(console, () -> run(runner, evaluation, contenders, results));
-                Summary summary =
-                        Summary.of(evaluation, setup, results.outcomes(evaluation.samples(), contenders));
+                Summary summary = Summary.of(evaluation, setup, results.outcomes(evaluation.samples(), contenders));
                 List<Path> written = Report.write(summary, folder);
                 print(summary, written);
             }
@@ -101,13 +100,16 @@ final class EvalRun {
         if (options.json) {
             console.out().println(Table.json(summary));
         } else {
-            console.out().println("Right answers of " + summary.setup().get("model") + " by " + summary.view().columns()
-                    + ":");
+            console.out()
+                    .println("Right answers of " + summary.setup().get("model") + " by "
+                            + summary.view().columns() + ":");
             console.out().println();
             Table.lines(summary).forEach(console.out()::println);
             console.out().println();
             Table.legend(summary).forEach(console.out()::println);
         }
-        console.err().println("Wrote " + String.join(", ", written.stream().map(Path::toString).toList()));
+        console.err()
+                .println("Wrote "
+                        + String.join(", ", written.stream().map(Path::toString).toList()));
     }
 }

@@ -26,7 +26,8 @@ final class EvalTasksCommand implements Callable<Integer> {
             names = "--families",
             split = ",",
             paramLabel = "NAME",
-            description = "Which of needle, several, lookup, hops, tracking, paragraph, labels and record (default: all).")
+            description =
+                    "Which of needle, several, lookup, hops, tracking, paragraph, labels and record (default: all).")
     List<String> families =
             Arrays.stream(TaskFamily.values()).map(TaskFamily::label).toList();
 

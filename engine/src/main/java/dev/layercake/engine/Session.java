@@ -169,7 +169,8 @@ public final class Session implements AutoCloseable {
     public GenerationSummary feed(int[] tokens) {
         endRunning();
         String text = owner.model().tokenizer().decode(tokens, false);
-        return start(tokens.clone(), transcript + text, GenerationOptions.DEFAULT, 0).summary();
+        return start(tokens.clone(), transcript + text, GenerationOptions.DEFAULT, 0)
+                .summary();
     }
 
     private Generation begin(int[] tokens, String text, GenerationOptions options) {

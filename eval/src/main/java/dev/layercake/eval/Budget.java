@@ -18,17 +18,19 @@ public sealed interface Budget {
     static Budget parse(String text) {
         String stripped = text.strip();
         if (stripped.matches("[0-9]{1,3}(\\.[0-9]{1,4})?\\s*%")) {
-            BigDecimal percent = new BigDecimal(
-                    stripped.substring(0, stripped.length() - 1).strip());
+            BigDecimal percent =
+                    new BigDecimal(stripped.substring(0, stripped.length() - 1).strip());
             if (percent.signum() > 0 && percent.compareTo(BigDecimal.valueOf(100)) <= 0) {
-                return new Share(percent.doubleValue() / 100, percent.stripTrailingZeros().toPlainString() + "%");
+                return new Share(
+                        percent.doubleValue() / 100,
+                        percent.stripTrailingZeros().toPlainString() + "%");
             }
         } else if (stripped.matches("[0-9]{1,8}") && Integer.parseInt(stripped) > 0) {
             int entries = Integer.parseInt(stripped);
             return new Entries(entries, Integer.toString(entries));
         }
-        throw LayercakeException.badInput(
-                "The budget '" + text + "' cannot be read; write a share such as 3.2% or a number of entries such as 64.");
+        throw LayercakeException.badInput("The budget '" + text
+                + "' cannot be read; write a share such as 3.2% or a number of entries such as 64.");
     }
 
     /**

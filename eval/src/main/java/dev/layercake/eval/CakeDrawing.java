@@ -31,9 +31,25 @@ final class CakeDrawing {
             double bar = Math.max(1, (double) BAR_WIDTH * entries / Math.max(1, most));
             label(svg, Integer.toString(layer), LEFT - 8, y + BAR_HEIGHT - 2, "end");
             svg.empty(
-                    "rect", "x", LEFT, "y", y, "width", LineChart.round(bar), "height", BAR_HEIGHT, "rx", 2, "fill",
+                    "rect",
+                    "x",
+                    LEFT,
+                    "y",
+                    y,
+                    "width",
+                    LineChart.round(bar),
+                    "height",
+                    BAR_HEIGHT,
+                    "rx",
+                    2,
+                    "fill",
                     colour);
-            label(svg, String.format(java.util.Locale.ROOT, "%,d", entries), LEFT + (int) bar + 6, y + BAR_HEIGHT - 2, "start");
+            label(
+                    svg,
+                    String.format(java.util.Locale.ROOT, "%,d", entries),
+                    LEFT + (int) bar + 6,
+                    y + BAR_HEIGHT - 2,
+                    "start");
         }
         return svg.close();
     }
@@ -55,8 +71,19 @@ final class CakeDrawing {
             int y = MARK_ROOM + layer * MAP_ROW;
             label(svg, Integer.toString(layer), LEFT - 8, y + MAP_ROW - 4, "end");
             svg.empty(
-                    "rect", "x", LEFT, "y", y + 1, "width", MAP_WIDTH, "height", MAP_ROW - 2, "fill", "var(--line)",
-                    "fill-opacity", 0.5);
+                    "rect",
+                    "x",
+                    LEFT,
+                    "y",
+                    y + 1,
+                    "width",
+                    MAP_WIDTH,
+                    "height",
+                    MAP_ROW - 2,
+                    "fill",
+                    "var(--line)",
+                    "fill-opacity",
+                    0.5);
             double[] shares = shares(positions.get(layer), tokens, bins);
             for (int bin = 0; bin < bins; bin++) {
                 if (shares[bin] > 0) {
@@ -114,8 +141,19 @@ final class CakeDrawing {
                 colour);
         if (asked) {
             svg.empty(
-                    "line", "x1", LineChart.round(x), "x2", LineChart.round(x), "y1", 11, "y2", bottom, "stroke", colour,
-                    "stroke-dasharray", "2 3");
+                    "line",
+                    "x1",
+                    LineChart.round(x),
+                    "x2",
+                    LineChart.round(x),
+                    "y1",
+                    11,
+                    "y2",
+                    bottom,
+                    "stroke",
+                    colour,
+                    "stroke-dasharray",
+                    "2 3");
         }
     }
 

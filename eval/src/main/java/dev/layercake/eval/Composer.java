@@ -37,8 +37,9 @@ final class Composer {
         Prompt bare = new Prompt(plantedText(planted), planted.question(), askedBefore);
         int gap = room - encoder.encode(bare).count();
         if (gap < 0) {
-            throw LayercakeException.badInput("A text of " + tokens + " tokens has no room for what is to be found in it"
-                    + " and the question; ask for at least " + (tokens - gap) + " tokens.");
+            throw LayercakeException.badInput(
+                    "A text of " + tokens + " tokens has no room for what is to be found in it"
+                            + " and the question; ask for at least " + (tokens - gap) + " tokens.");
         }
         List<String> filler = filler(prose.begin(random.split()), gap);
         List<String> all = mix(planted, filler, depth, random);

@@ -30,7 +30,8 @@ public record Contender(String policy, Budget budget) {
         for (String given : specs) {
             Policies.parse(given);
             String spec = given.replaceAll("\\s", "");
-            if (parameter(spec, "budget").isEmpty() || BUDGET_GIVEN.matcher(spec).find()) {
+            if (parameter(spec, "budget").isEmpty()
+                    || BUDGET_GIVEN.matcher(spec).find()) {
                 add(all, new Contender(spec, Budget.OWN));
             } else {
                 budgets.forEach(budget -> add(all, new Contender(spec, budget)));

@@ -170,7 +170,9 @@ public final class DemoPage {
         for (Contender contender : evicting()) {
             Trial trial = of(contender).getFirst();
             body.open("figure")
-                    .element("figcaption", contender.label() + ": " + trial.outcome().answer())
+                    .element(
+                            "figcaption",
+                            contender.label() + ": " + trial.outcome().answer())
                     .add(CakeDrawing.kept(
                             trial.positions(),
                             trial.outcome().promptTokens(),
@@ -188,7 +190,9 @@ public final class DemoPage {
         List<Integer> positions = new ArrayList<>();
         for (String sentence : demo.sentences()) {
             String before = demo.text().substring(0, demo.text().indexOf(sentence));
-            positions.add(encoder.encode(new Prompt(before, first.prompt().question(), false)).text().length);
+            positions.add(encoder.encode(new Prompt(before, first.prompt().question(), false))
+                    .text()
+                    .length);
         }
         return positions;
     }

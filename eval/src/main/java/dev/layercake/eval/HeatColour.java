@@ -5,7 +5,8 @@ import java.util.Locale;
 
 /** The colour of a share: cream for nothing, caramel for half, chocolate for all; darker is always more. */
 final class HeatColour {
-    private static final int[][] STOPS = {{255, 246, 224}, {246, 205, 128}, {226, 148, 66}, {158, 84, 36}, {84, 36, 20}};
+    private static final int[][] STOPS = {{255, 246, 224}, {246, 205, 128}, {226, 148, 66}, {158, 84, 36}, {84, 36, 20}
+    };
     /** Above this share light letters are easier to read. */
     private static final double LIGHT_INK = 0.6;
 

@@ -57,8 +57,7 @@ final class HeatMapDrawing {
                     "class",
                     "soft");
         }
-        svg.element(
-                "text", view.down() + " / " + view.across(), "x", LEFT, "y", bottom + 34, "class", "soft");
+        svg.element("text", view.down() + " / " + view.across(), "x", LEFT, "y", bottom + 34, "class", "soft");
         return svg.close();
     }
 

@@ -73,11 +73,7 @@ final class HeatMapImage {
             int top = y + row * CELL_HEIGHT;
             graphics.setColor(INK);
             String label = map.down().get(row);
-            small.draw(
-                    graphics,
-                    label,
-                    left - small.width(label) - 12,
-                    top + (CELL_HEIGHT - small.height()) / 2);
+            small.draw(graphics, label, left - small.width(label) - 12, top + (CELL_HEIGHT - small.height()) / 2);
             for (int column = 0; column < map.across().size(); column++) {
                 cell(graphics, map.cells().get(row).get(column), left + column * CELL_WIDTH, top);
             }
@@ -102,9 +98,6 @@ final class HeatMapImage {
         graphics.fillRect(x, y, CELL_WIDTH - GAP, CELL_HEIGHT - GAP);
         graphics.setColor(HeatColour.ink(tally.accuracy()));
         small.drawCentred(
-                graphics,
-                Table.percent(tally.accuracy()),
-                x + (CELL_WIDTH - GAP) / 2,
-                y + (CELL_HEIGHT - GAP) / 2);
+                graphics, Table.percent(tally.accuracy()), x + (CELL_WIDTH - GAP) / 2, y + (CELL_HEIGHT - GAP) / 2);
     }
 }

@@ -67,7 +67,10 @@ final class Language {
 
     /** How many digits numbers may have. */
     List<Integer> digitCounts() {
-        return at("numbers", "digits", UNSEEN).valueStream().map(JsonNode::intValue).toList();
+        return at("numbers", "digits", UNSEEN)
+                .valueStream()
+                .map(JsonNode::intValue)
+                .toList();
     }
 
     String firstDigits() {
@@ -113,7 +116,10 @@ final class Language {
 
     /** Numbers of a family: "asked". */
     List<Integer> numbers(String family, String name) {
-        return at("families", family, name).valueStream().map(JsonNode::intValue).toList();
+        return at("families", family, name)
+                .valueStream()
+                .map(JsonNode::intValue)
+                .toList();
     }
 
     /** How many units of a family a text of so many tokens gets. */

@@ -15,7 +15,8 @@ import java.util.zip.CRC32;
 
 /** Prose from text files, cut into sentences; each text begins at another sentence and goes on from file to file. */
 final class Library implements Prose {
-    private static final Pattern SENTENCE_END = Pattern.compile("(?<=[.!?][\"'\u201d\u2019)]?) +(?=[\"'\u201c\u2018(]?[A-Z])");
+    private static final Pattern SENTENCE_END =
+            Pattern.compile("(?<=[.!?][\"'\u201d\u2019)]?) +(?=[\"'\u201c\u2018(]?[A-Z])");
     /** What is longer is a table or a list that was never meant as a sentence. */
     private static final int LONGEST_SENTENCE = 1000;
 
@@ -54,7 +55,9 @@ final class Library implements Prose {
 
     private static List<Path> textFiles(Path folder) {
         try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(file -> file.toString().endsWith(".txt")).sorted().toList();
+            return files.filter(file -> file.toString().endsWith(".txt"))
+                    .sorted()
+                    .toList();
         } catch (IOException e) {
             throw LayercakeException.badInput(
                     "The folder " + folder + " cannot be read; check the path given with --haystack.", e);

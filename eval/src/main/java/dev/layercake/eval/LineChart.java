@@ -27,8 +27,11 @@ final class LineChart {
     LineChart(Summary summary) {
         this.rows = summary.rows();
         this.policies = summary.policies();
-        this.budgets = Summary.sorted(
-                rows.stream().map(Summary.Row::budget).filter(label -> !label.isEmpty()).distinct().toList());
+        this.budgets = Summary.sorted(rows.stream()
+                .map(Summary.Row::budget)
+                .filter(label -> !label.isEmpty())
+                .distinct()
+                .toList());
     }
 
     /** Colour of a policy, the same wherever it is compared with the same ones; {@code full} is grey. */
@@ -69,8 +72,7 @@ final class LineChart {
         for (int percent = 0; percent <= 100; percent += 25) {
             double y = y(percent / 100.0);
             svg.empty("line", "x1", LEFT, "x2", WIDTH - RIGHT, "y1", round(y), "y2", round(y), "stroke", "var(--line)");
-            svg.element(
-                    "text", percent + "%", "x", LEFT - 8, "y", round(y + 4), "text-anchor", "end", "class", "soft");
+            svg.element("text", percent + "%", "x", LEFT - 8, "y", round(y + 4), "text-anchor", "end", "class", "soft");
         }
         for (int index = 0; index < budgets.size(); index++) {
             svg.element(
@@ -99,11 +101,7 @@ final class LineChart {
     }
 
     private void line(
-            Markup svg,
-            String policy,
-            String colour,
-            double shift,
-            Function<Summary.Row, Summary.Tally> tallies) {
+            Markup svg, String policy, String colour, double shift, Function<Summary.Row, Summary.Tally> tallies) {
         StringBuilder points = new StringBuilder();
         Markup marks = new Markup();
         for (Summary.Row row : rows) {
@@ -114,8 +112,21 @@ final class LineChart {
             String y = round(y(tally.accuracy()));
             if (row.budget().isEmpty()) {
                 svg.empty(
-                        "line", "x1", LEFT, "x2", WIDTH - RIGHT, "y1", y, "y2", y, "stroke", colour, "stroke-width", 2,
-                        "stroke-dasharray", "6 4");
+                        "line",
+                        "x1",
+                        LEFT,
+                        "x2",
+                        WIDTH - RIGHT,
+                        "y1",
+                        y,
+                        "y2",
+                        y,
+                        "stroke",
+                        colour,
+                        "stroke-width",
+                        2,
+                        "stroke-dasharray",
+                        "6 4");
                 continue;
             }
             String x = round(x(budgets.indexOf(row.budget())) + shift);

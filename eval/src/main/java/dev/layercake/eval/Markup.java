@@ -68,11 +68,13 @@ final class Markup {
                 case '>' -> escaped.append("&gt;");
                 case '"' -> escaped.append("&quot;");
                 // Not allowed in XML, whatever a model may have said.
-                default -> escaped.appendCodePoint(
-                        (point < ' ' && point != '\n' && point != '\t') || (point >= 0xd800 && point < 0xe000)
-                                        || (point & 0xfffe) == 0xfffe
-                                ? 0xfffd
-                                : point);
+                default ->
+                    escaped.appendCodePoint(
+                            (point < ' ' && point != '\n' && point != '\t')
+                                            || (point >= 0xd800 && point < 0xe000)
+                                            || (point & 0xfffe) == 0xfffe
+                                    ? 0xfffd
+                                    : point);
             }
         });
         return escaped.toString();

@@ -9,10 +9,7 @@ final class Needle {
 
     /** " The code of Ivan is 4821." @param attribute "code" */
     static Planted number(Draw draw, String attribute) {
-        return of(
-                draw,
-                "number",
-                Map.of("attribute", attribute, "name", draw.word("name"), "value", draw.number()));
+        return of(draw, "number", Map.of("attribute", attribute, "name", draw.word("name"), "value", draw.number()));
     }
 
     /** " Ivan owns the red lamp." */

@@ -5,8 +5,7 @@ package dev.layercake.eval;
  * or dark as the reader's system is, and dark on white in print.
  */
 final class Page {
-    private static final String STYLE =
-            """
+    private static final String STYLE = """
             :root { color-scheme: light dark; --ink: #2b211b; --faint: #776a5f; --line: #e4dbd0; --ground: #fffdf9;
               --raised: #fbf5ec; --s0: #776a5f; --s1: #c2571a; --s2: #1f6fb2; --s3: #2e7d4f; --s4: #8b4fa3; --s5: #a08400;
               --s6: #00798c; --good: #2e7d4f; --bad: #b3261e; }

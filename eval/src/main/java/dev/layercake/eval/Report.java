@@ -41,8 +41,6 @@ public final class Report {
 
     /** Letters, digits and hyphens only. */
     private static String fileName(String policy) {
-        return policy.toLowerCase(Locale.ROOT)
-                .replaceAll("[^a-z0-9.]+", "-")
-                .replaceAll("^-|-$", "");
+        return policy.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9.]+", "-").replaceAll("^-|-$", "");
     }
 }

@@ -109,7 +109,8 @@ final class ReportPage {
         if (!summary.view().hasHeatMap()) {
             return;
         }
-        body.element("h2", "By " + summary.view().across() + " and " + summary.view().down());
+        body.element(
+                "h2", "By " + summary.view().across() + " and " + summary.view().down());
         for (Map.Entry<String, List<HeatMap>> entry : HeatMap.all(summary).entrySet()) {
             body.open("div", "class", "row", "style", "margin-bottom:1rem");
             for (HeatMap map : entry.getValue()) {

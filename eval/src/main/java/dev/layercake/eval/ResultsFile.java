@@ -10,12 +10,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
-import java.util.LinkedHashSet;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;
 
@@ -99,7 +99,8 @@ public final class ResultsFile implements AutoCloseable {
     private static Map<String, String> readSetup(Path file) throws IOException {
         try {
             return Files.exists(file)
-                    ? Json.MAPPER.readValue(Files.readString(file), new TypeReference<LinkedHashMap<String, String>>() {})
+                    ? Json.MAPPER.readValue(
+                            Files.readString(file), new TypeReference<LinkedHashMap<String, String>>() {})
                     : Map.of();
         } catch (JacksonException e) {
             throw LayercakeException.badInput(
@@ -113,12 +114,13 @@ public final class ResultsFile implements AutoCloseable {
         while (complete > 0 && bytes[complete - 1] != '\n') {
             complete--;
         }
-        List<String> lines = new String(bytes, 0, complete, StandardCharsets.UTF_8).lines().toList();
+        List<String> lines =
+                new String(bytes, 0, complete, StandardCharsets.UTF_8).lines().toList();
         for (int index = 0; index < lines.size(); index++) {
             Outcome outcome = parse(lines.get(index));
             if (outcome == null) {
-                throw LayercakeException.badInput(
-                        path + ", line " + (index + 1) + ", is damaged; delete this line, its sample is then run again.");
+                throw LayercakeException.badInput(path + ", line " + (index + 1)
+                        + ", is damaged; delete this line, its sample is then run again.");
             }
             outcomes.put(outcome.key(), outcome);
         }

@@ -56,8 +56,9 @@ public final class Runner {
         int total = samples.size() * contenders.size();
         int done = results.outcomes(samples, contenders).size();
         for (Sample sample : samples) {
-            List<Contender> open =
-                    contenders.stream().filter(contender -> !results.has(sample, contender)).toList();
+            List<Contender> open = contenders.stream()
+                    .filter(contender -> !results.has(sample, contender))
+                    .toList();
             for (Contender contender : open) {
                 Outcome outcome = outcome(sample, contender);
                 results.add(outcome);
@@ -99,8 +100,7 @@ public final class Runner {
     }
 
     /** Reads a prompt in a fresh session, whole or in two turns, and answers it. */
-    GenerationSummary ask(
-            Session session, Sample sample, PromptEncoder.Tokens tokens, GenerationListener listener) {
+    GenerationSummary ask(Session session, Sample sample, PromptEncoder.Tokens tokens, GenerationListener listener) {
         int room = language.contextTokens() - tokens.count();
         int answerTokens = Math.min(encoder.count(sample.answer()) + SPARE_TOKENS, room);
         GenerationOptions options =

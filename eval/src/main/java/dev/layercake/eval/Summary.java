@@ -44,7 +44,8 @@ public record Summary(
 
         static Tally of(Collection<Outcome> outcomes) {
             int correct = (int) outcomes.stream().filter(Outcome::correct).count();
-            double score = outcomes.stream().mapToDouble(Outcome::score).average().orElse(0);
+            double score =
+                    outcomes.stream().mapToDouble(Outcome::score).average().orElse(0);
             return new Tally(outcomes.size(), correct, score);
         }
 

@@ -17,7 +17,10 @@ public final class Table {
         cells.add(head);
         for (Summary.Row row : summary.rows()) {
             List<String> line = new ArrayList<>(List.of(
-                    row.policy(), row.budget(), row.window(), String.format(Locale.ROOT, "%.0f%%", row.memoryShare() * 100)));
+                    row.policy(),
+                    row.budget(),
+                    row.window(),
+                    String.format(Locale.ROOT, "%.0f%%", row.memoryShare() * 100)));
             for (String column : summary.columns()) {
                 Summary.Tally tally = row.columns().getOrDefault(column, Summary.Tally.NONE);
                 line.add(tally.samples() == 0 ? "-" : percent(tally.accuracy()));
@@ -36,7 +39,8 @@ public final class Table {
         List<String> lines = new ArrayList<>();
         lines.add("budget: entries per head and layer, as a share of the prompt"
                 + (windows ? ", the window's included; window: last tokens, kept always." : "."));
-        lines.add("KV: memory at the end against that of full, in whole pages; 95 %: where the true share lies; n: answers.");
+        lines.add(
+                "KV: memory at the end against that of full, in whole pages; 95 %: where the true share lies; n: answers.");
         return lines;
     }
 
@@ -119,12 +123,7 @@ public final class Table {
         static Counts of(Summary.Tally tally) {
             WilsonInterval interval = tally.interval();
             return new Counts(
-                    tally.samples(),
-                    tally.correct(),
-                    tally.accuracy(),
-                    interval.low(),
-                    interval.high(),
-                    tally.score());
+                    tally.samples(), tally.correct(), tally.accuracy(), interval.low(), interval.high(), tally.score());
         }
     }
 
@@ -135,12 +134,7 @@ public final class Table {
 
     private static Object line(Summary.Row row) {
         return new RowLine(
-                row.policy(),
-                row.budget(),
-                row.budgetShare(),
-                row.window(),
-                row.memoryShare(),
-                Counts.of(row.all()));
+                row.policy(), row.budget(), row.budgetShare(), row.window(), row.memoryShare(), Counts.of(row.all()));
     }
 
     private static Object line(Summary.Cell cell) {

@@ -150,10 +150,7 @@ public enum TaskFamily {
                 paragraphs.add(Map.of("key", draw.word("key"), "sentence", chronicle.sentence(draw.split())));
             }
             return oneOf(
-                    draw,
-                    "paragraph",
-                    paragraphs,
-                    List.of(paragraphs.getFirst().getOrDefault("sentence", "")));
+                    draw, "paragraph", paragraphs, List.of(paragraphs.getFirst().getOrDefault("sentence", "")));
         }
     },
     /** Each trade has a label, shown by examples; an example of a new town is to be labelled. */
@@ -171,8 +168,7 @@ public enum TaskFamily {
                 String trade = draw.word("trade");
                 String possession = draw.possession();
                 for (int example = 0; example < examples; example++) {
-                    Map<String, String> words =
-                            Map.of("town", draw.word("town"), "trade", trade, "label", possession);
+                    Map<String, String> words = Map.of("town", draw.word("town"), "trade", trade, "label", possession);
                     (label == 0 ? first : others)
                             .add(Language.fill(draw.any(language.phrasings("labels", "facts")), words));
                 }
@@ -244,12 +240,7 @@ public enum TaskFamily {
     private static Planted oneOf(Draw draw, String family, List<Map<String, String>> units, List<String> facts) {
         List<String> sentences = sentences(draw, family, "facts", units);
         return asked(
-                draw,
-                family,
-                units.getFirst(),
-                sentences.subList(0, 1),
-                sentences.subList(1, sentences.size()),
-                facts);
+                draw, family, units.getFirst(), sentences.subList(0, 1), sentences.subList(1, sentences.size()), facts);
     }
 
     private static Planted asked(
@@ -281,8 +272,6 @@ public enum TaskFamily {
 
     private static String join(List<String> words, String between, String last) {
         int end = words.size() - 1;
-        return end == 0
-                ? words.getFirst()
-                : String.join(between, words.subList(0, end)) + last + words.get(end);
+        return end == 0 ? words.getFirst() : String.join(between, words.subList(0, end)) + last + words.get(end);
     }
 }

@@ -41,7 +41,8 @@ final class ContenderTest {
         assertThat(window(cake, 10_000)).isEqualTo(32);
         assertThat(cake.at(500).allocator().budget()).isEqualTo(16);
         assertThat(cake.at(10_000).allocator().budget()).isEqualTo(320);
-        Contender fixed = Contender.grid(List.of("cake(window=4,gamma=7)"), BUDGETS).getFirst();
+        Contender fixed =
+                Contender.grid(List.of("cake(window=4,gamma=7)"), BUDGETS).getFirst();
         assertThat(window(fixed, 500)).isEqualTo(4);
         assertThat(fixed.at(500).spec()).contains("gamma=7", "budget=16", "window=4");
         Contender wide = Contender.grid(List.of("cake(window=20)"), BUDGETS).getFirst();

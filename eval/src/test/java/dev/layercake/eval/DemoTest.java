@@ -75,6 +75,8 @@ final class DemoTest {
         String page = Files.readString(file);
         ReportTest.requireSelfContained(page);
         assertThat(page)
-                .contains("cake at 10%", "Where in the text", demo.samples().getFirst().answer().strip(), "<mark>");
+                .contains(
+                        "cake at 10%",
+                        "Where in the text", demo.samples().getFirst().answer().strip(), "<mark>");
     }
 }

@@ -29,7 +29,9 @@ final class ReportTest {
     void tablesCountWhatWasRight() {
         Summary summary = summary();
         assertThat(summary.columns()).containsExactly("512", "1024");
-        assertThat(summary.rows()).extracting(Summary.Row::label).containsExactly("full", ODD + " at 3.2%", ODD + " at 50%");
+        assertThat(summary.rows())
+                .extracting(Summary.Row::label)
+                .containsExactly("full", ODD + " at 3.2%", ODD + " at 50%");
         Summary.Row small = summary.rows().get(1);
         assertThat(small.all()).isEqualTo(new Summary.Tally(8, 4, 0.5));
         assertThat(small.window()).isEqualTo("8");
@@ -60,7 +62,8 @@ final class ReportTest {
         assertThat(counts.get("samples").intValue()).isEqualTo(8);
         assertThat(counts.get("accuracy").doubleValue()).isEqualTo(0.5);
         assertThat(counts.get("low").doubleValue()).isBetween(0.2, 0.25);
-        assertThat(json.get("cells").get(0).get("labels").get("length").stringValue()).isEqualTo("1024");
+        assertThat(json.get("cells").get(0).get("labels").get("length").stringValue())
+                .isEqualTo("1024");
     }
 
     @Test
@@ -68,7 +71,8 @@ final class ReportTest {
         Report.write(summary(), folder);
         String page = Files.readString(folder.resolve("report.html"));
         requireSelfContained(page);
-        assertThat(page).contains("prefers-color-scheme: dark", "@media print", ODD + " at 3.2%", "tiny &lt;&amp;&quot;");
+        assertThat(page)
+                .contains("prefers-color-scheme: dark", "@media print", ODD + " at 3.2%", "tiny &lt;&amp;&quot;");
         assertThat(page.split("<svg", -1)).hasSizeGreaterThan(6);
     }
 
@@ -103,7 +107,10 @@ final class ReportTest {
             }
         }
         assertThat(colours)
-                .contains(HeatColour.of(0).getRGB(), HeatColour.of(0.5).getRGB(), HeatColour.of(1).getRGB())
+                .contains(
+                        HeatColour.of(0).getRGB(),
+                        HeatColour.of(0.5).getRGB(),
+                        HeatColour.of(1).getRGB())
                 .hasSizeLessThan(16);
     }
 
@@ -129,7 +136,10 @@ final class ReportTest {
 
     @Test
     void markupIsWellFormedWhateverIsPutIn() {
-        Markup markup = new Markup().open("p", "title", "\"<&>").text("a < b & \u0000\u0007\ud800 c").close();
+        Markup markup = new Markup()
+                .open("p", "title", "\"<&>")
+                .text("a < b & \u0000\u0007\ud800 c")
+                .close();
         assertThat(markup).hasToString("<p title=\"&quot;&lt;&amp;&gt;\">a &lt; b &amp; \ufffd\ufffd\ufffd c</p>\n");
         assertThatThrownBy(() -> new Markup().open("p").toString()).isInstanceOf(IllegalStateException.class);
     }

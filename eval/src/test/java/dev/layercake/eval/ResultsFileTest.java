@@ -130,7 +130,12 @@ final class ResultsFileTest {
 
         static Sample sample(String id) {
             return new Sample(
-                    id, new Prompt(" Text.", " What?", false), " 4821", List.of("4821"), Scoring.EXACT, labels("512", "0%"));
+                    id,
+                    new Prompt(" Text.", " What?", false),
+                    " 4821",
+                    List.of("4821"),
+                    Scoring.EXACT,
+                    labels("512", "0%"));
         }
 
         static SequencedMap<String, String> labels(String length, String depth) {
@@ -153,8 +158,22 @@ final class ResultsFileTest {
                 SequencedMap<String, String> labels) {
             int entries = budget.isEmpty() ? 0 : 16;
             return new Outcome(
-                    sample, policy, budget, labels, policy, 500, entries, entries / 2, "4821", answer, score, 0.25, 99.5,
-                    1 << 20, 2 << 20, 4 << 20);
+                    sample,
+                    policy,
+                    budget,
+                    labels,
+                    policy,
+                    500,
+                    entries,
+                    entries / 2,
+                    "4821",
+                    answer,
+                    score,
+                    0.25,
+                    99.5,
+                    1 << 20,
+                    2 << 20,
+                    4 << 20);
         }
     }
 }

@@ -88,7 +88,8 @@ final class SyntheticTasksTest {
     @Test
     void theNeedleLiesAtItsDepth() {
         SyntheticTasks tasks = new SyntheticTasks(encoder, SyntheticTasks.Options.of(5, 1));
-        for (Sample sample : tasks.needle(List.of(LENGTH), SyntheticTasks.depths(5)).samples()) {
+        for (Sample sample :
+                tasks.needle(List.of(LENGTH), SyntheticTasks.depths(5)).samples()) {
             String text = sample.prompt().text();
             double depth = Summary.number(sample.labels().getOrDefault("depth", "")) / 100;
             double place = (double) text.indexOf(sample.facts().getFirst()) / text.length();
