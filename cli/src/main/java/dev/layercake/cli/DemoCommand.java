@@ -128,7 +128,7 @@ final class DemoCommand implements Callable<Integer> {
         List<List<Contender>> rounds = new ArrayList<>();
         for (Budget size : sizes) {
             List<Contender> round = Contender.grid(kv, List.of(size)).stream()
-                    .filter(contender -> rounds.isEmpty() || contender.budget() != Budget.OWN)
+                    .filter(contender -> rounds.isEmpty() || !contender.budget().equals(Budget.OWN))
                     .toList();
             if (!round.isEmpty()) {
                 rounds.add(round);

@@ -123,7 +123,7 @@ public final class DemoPage {
     }
 
     private void chart(Markup body) {
-        if (contenders.stream().allMatch(contender -> contender.budget() == Budget.OWN)) {
+        if (contenders.stream().allMatch(contender -> contender.budget().equals(Budget.OWN))) {
             return;
         }
         Summary summary = Summary.of(
@@ -190,9 +190,7 @@ public final class DemoPage {
         List<Integer> positions = new ArrayList<>();
         for (String sentence : demo.sentences()) {
             String before = demo.text().substring(0, demo.text().indexOf(sentence));
-            positions.add(encoder.encode(new Prompt(before, first.prompt().question(), false))
-                    .text()
-                    .length);
+            positions.add(encoder.encode(new Prompt(before, first.prompt().question(), false)).textCount());
         }
         return positions;
     }

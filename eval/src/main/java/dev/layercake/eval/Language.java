@@ -86,7 +86,11 @@ final class Language {
         return phrasings(at("families", family, kind));
     }
 
-    /** Phrasings of a kind of needle: "number", "possession". @param what "facts" or "questions" */
+    /**
+     * Phrasings of a kind of needle: "number", "possession".
+     *
+     * @param what "facts" or "questions"
+     */
     List<String> needlePhrasings(String kind, String what) {
         for (JsonNode each : at("families", "needle", "kinds")) {
             if (each.path("kind").stringValue("").equals(kind)) {

@@ -43,7 +43,11 @@ final class LineChart {
         return Page.series(coloured.indexOf(policy) + 1);
     }
 
-    /** The drawing. @param tallies which of a row's tallies are meant */
+    /**
+     * The drawing.
+     *
+     * @param tallies which of a row's tallies are meant
+     */
     Markup draw(String description, Function<Summary.Row, Summary.Tally> tallies) {
         Markup svg = new Markup()
                 .open(

@@ -7,7 +7,11 @@ import java.util.Map;
 final class Needle {
     private Needle() {}
 
-    /** " The code of Ivan is 4821." @param attribute "code" */
+    /**
+     * " The code of Ivan is 4821."
+     *
+     * @param attribute "code"
+     */
     static Planted number(Draw draw, String attribute) {
         return of(draw, "number", Map.of("attribute", attribute, "name", draw.word("name"), "value", draw.number()));
     }

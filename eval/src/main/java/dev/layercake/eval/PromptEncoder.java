@@ -5,6 +5,7 @@ import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
 import dev.layercake.model.text.Tokenizer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -21,20 +22,39 @@ public final class PromptEncoder {
         this.template = model.chatTemplate();
     }
 
-    /**
-     * A prompt's tokens in two parts.
-     *
-     * @param text everything before the question
-     * @param question the question and what the template writes behind it
-     */
-    public record Tokens(int[] text, int[] question) {
+    /** A prompt's tokens in two parts. */
+    public static final class Tokens {
+        private final int[] text;
+        private final int[] question;
+
+        Tokens(int[] text, int[] question) {
+            this.text = text;
+            this.question = question;
+        }
+
+        /** How many there are. */
         public int count() {
             return text.length + question.length;
         }
 
+        /** How many stand before the question. */
+        public int textCount() {
+            return text.length;
+        }
+
+        /** Everything before the question. */
+        public int[] text() {
+            return text.clone();
+        }
+
+        /** The question and what the template writes behind it. */
+        public int[] question() {
+            return question.clone();
+        }
+
         /** Both parts as one. */
         public int[] all() {
-            int[] all = java.util.Arrays.copyOf(text, count());
+            int[] all = Arrays.copyOf(text, count());
             System.arraycopy(question, 0, all, text.length, question.length);
             return all;
         }

@@ -105,7 +105,7 @@ public final class Runner {
         int answerTokens = Math.min(encoder.count(sample.answer()) + SPARE_TOKENS, room);
         GenerationOptions options =
                 GenerationOptions.builder().maxTokens(answerTokens).build();
-        if (compression == Compression.PROMPT || tokens.text().length == 0) {
+        if (compression == Compression.PROMPT || tokens.textCount() == 0) {
             return session.generate(tokens.all(), options).run(listener);
         }
         session.feed(tokens.text());

@@ -20,7 +20,6 @@ import org.jspecify.annotations.Nullable;
  * without changing what it had.
  */
 public final class SyntheticTasks {
-    private final PromptEncoder encoder;
     private final Options options;
     private final Language language;
     private final Composer composer;
@@ -58,7 +57,6 @@ public final class SyntheticTasks {
     }
 
     public SyntheticTasks(PromptEncoder encoder, Options options) {
-        this.encoder = encoder;
         this.options = options;
         this.language = Language.load(options.newPhrasings());
         Path haystack = options.haystack();
