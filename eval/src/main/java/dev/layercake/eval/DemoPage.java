@@ -190,7 +190,8 @@ public final class DemoPage {
         List<Integer> positions = new ArrayList<>();
         for (String sentence : demo.sentences()) {
             String before = demo.text().substring(0, demo.text().indexOf(sentence));
-            positions.add(encoder.encode(new Prompt(before, first.prompt().question(), false)).textCount());
+            positions.add(encoder.encode(new Prompt(before, first.prompt().question(), false))
+                    .textCount());
         }
         return positions;
     }
