@@ -39,6 +39,9 @@ final class Page {
             .good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
             dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: .88rem; margin: 0; }
             dt { color: var(--faint); } dd { margin: 0; overflow-wrap: anywhere; }
+            @media print { body { font-size: 11px; padding: 0; max-width: none; } .scroll { overflow: visible; }
+              .row { display: flow-root; } .row figure { float: left; padding: .4rem; }
+              table { font-size: 10px; } th, td { padding: .2rem .4rem; } h2 { break-after: avoid; } }
             """;
 
     private Page() {}

@@ -14,9 +14,6 @@ import java.util.List;
  * can be compared.
  */
 public final class Runner {
-    /** Room for an answer that is longer than the expected one, so that it can be seen to be wrong. */
-    private static final int SPARE_TOKENS = 8;
-
     private final LanguageModel language;
     private final PromptEncoder encoder;
     private final Compression compression;
@@ -49,8 +46,8 @@ public final class Runner {
     /**
      * Runs what is not in the file yet, and adds it.
      *
-     * @throws LayercakeException (bad input) before anything is computed, if a budget cannot hold what its policy always
-     *     keeps or a prompt does not fit the context
+     * @throws LayercakeException (bad input) if a budget cannot hold what its policy always keeps, (over capacity) if a
+     *     prompt does not fit; what was finished before is kept
      */
     public void run(List<Sample> samples, List<Contender> contenders, ResultsFile results, Listener listener) {
         int total = samples.size() * contenders.size();
@@ -102,7 +99,7 @@ public final class Runner {
     /** Reads a prompt in a fresh session, whole or in two turns, and answers it. */
     GenerationSummary ask(Session session, Sample sample, PromptEncoder.Tokens tokens, GenerationListener listener) {
         int room = language.contextTokens() - tokens.count();
-        int answerTokens = Math.min(encoder.count(sample.answer()) + SPARE_TOKENS, room);
+        int answerTokens = Math.min(encoder.count(sample.answer()) + sample.scoring().spareTokens(), room);
         GenerationOptions options =
                 GenerationOptions.builder().maxTokens(answerTokens).build();
         if (compression == Compression.PROMPT || tokens.textCount() == 0) {

@@ -7,7 +7,7 @@ import java.util.Locale;
 /** How an answer becomes a score between 0 and 1. */
 public enum Scoring {
     /** 1 if the answer is the expected one to the letter, blanks at its ends apart. */
-    EXACT {
+    EXACT(8) {
         @Override
         public double score(String answer, Sample sample) {
             return answer.strip().equals(sample.answer().strip()) ? 1 : 0;
@@ -17,7 +17,7 @@ public enum Scoring {
      * The share of the sample's facts that occur somewhere in the answer, in upper or lower case (RULER's string match, for
      * models that answer in sentences).
      */
-    CONTAINS {
+    CONTAINS(48) {
         @Override
         public double score(String answer, Sample sample) {
             String given = answer.toLowerCase(Locale.ROOT);
@@ -27,6 +27,17 @@ public enum Scoring {
             return (double) found / sample.facts().size();
         }
     };
+
+    private final int spareTokens;
+
+    Scoring(int spareTokens) {
+        this.spareTokens = spareTokens;
+    }
+
+    /** Tokens that an answer may have beyond the expected one: to be seen to be wrong, or to come to the point. */
+    int spareTokens() {
+        return spareTokens;
+    }
 
     /** The score of an answer. */
     public abstract double score(String answer, Sample sample);

@@ -3,6 +3,8 @@ package dev.layercake.eval;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import dev.layercake.engine.LanguageModel;
 import dev.layercake.kernels.LayercakeException;
 import java.io.IOException;
@@ -190,6 +192,21 @@ final class SyntheticTasksTest {
                 .isInstanceOf(LayercakeException.class)
                 .hasMessageContaining("holds 0 sentences");
         assertThatThrownBy(() -> Library.of(folder.resolve("none"))).hasMessageContaining("cannot be read");
+    }
+
+    @Test
+    void essaysAreAHaystack() {
+        Path root = Path.of(System.getProperty("layercake.root", ".."));
+        String shared = System.getProperty("layercake.shared", root.resolve("../shared").toString());
+        Path essays = Path.of(shared, "data", "needle", "PaulGrahamEssays");
+        assumeTrue(Files.isDirectory(essays), "skipped: there is no folder " + essays);
+        SyntheticTasks.Options files = new SyntheticTasks.Options(2, 1, essays, false, false, Scoring.EXACT);
+        Evaluation evaluation = new SyntheticTasks(encoder, files).needle(List.of(1500), List.of(0.1, 0.9));
+        for (Sample sample : evaluation.samples()) {
+            assertThat(encoder.encode(sample.prompt()).count() + encoder.count(sample.answer()) + 1)
+                    .isEqualTo(1500);
+            assertThat(sample.prompt().text()).contains(sample.facts().getFirst());
+        }
     }
 
     @Test
