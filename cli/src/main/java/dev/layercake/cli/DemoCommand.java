@@ -50,8 +50,8 @@ final class DemoCommand implements Callable<Integer> {
             paramLabel = "B",
             description =
                     "What each may keep, as a share of the text or a number of entries per head and layer; the first"
-                            + " one is shown in full (default: 3.2%%,12.5%%,50%%).")
-    List<String> budgets = List.of("3.2%", "12.5%", "50%");
+                            + " one is shown in full (default: 3.2%%,25%%,50%%).")
+    List<String> budgets = List.of("3.2%", "25%", "50%");
 
     @Option(
             names = "--tokens",

@@ -39,19 +39,15 @@ final class DemoScreen {
                 + " million parameters, reads a chronicle of " + Bars.number(tokens)
                 + " tokens that was written just now:");
         say("");
-        String fact = demo.sentences().getFirst();
+        String fact = demo.sentences().getFirst().getFirst();
         int at = demo.text().indexOf(fact);
         String before = demo.text().substring(0, at);
         String after = demo.text().substring(at + fact.length());
         wrap("..." + lastWords(before, 100) + fact + firstWords(after, 100) + "...");
         say("");
-        say("It hides " + demo.sentences().size() + " facts like that one about " + names(demo)
-                + ". Each answer reads all of it anew.");
+        say("It hides what " + demo.samples().size() + " questions ask for, like the "
+                + demo.samples().getFirst().answer().strip() + " in this passage. Each answer reads all of it anew.");
         say("");
-    }
-
-    private static String names(Demo demo) {
-        return demo.sentences().size() == 1 ? "somebody" : "as many people";
     }
 
     ProgressBar reading(Contender contender) {
@@ -105,14 +101,14 @@ final class DemoScreen {
     void endRound(List<Contender> contenders, List<Trial> all) {
         if (!first) {
             for (Contender contender : contenders) {
-                print(pad(score(contender), COLUMN));
+                print(pad(marksAndScore(contender), COLUMN));
             }
             say("");
             return;
         }
         first = false;
         say("");
-        say(row("right", contenders, this::score));
+        say(row("right", contenders, this::marksAndScore));
         say(row("KV memory", contenders, contender -> {
             KvUsage kv = last(contender).summary().kv();
             return Bytes.text(kv.bytesNow())
@@ -154,6 +150,14 @@ final class DemoScreen {
             }
             say(line.toString().stripTrailing());
         }
+    }
+
+    /** A mark per question, and how many are right. */
+    private String marksAndScore(Contender contender) {
+        StringBuilder line = new StringBuilder();
+        own(contender).forEach(trial -> line.append(
+                marks ? (trial.outcome().correct() ? '\u2713' : '\u2717') : trial.outcome().correct() ? '+' : '-'));
+        return line + " " + score(contender);
     }
 
     private String score(Contender contender) {

@@ -1,6 +1,7 @@
 package dev.layercake.eval;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -12,12 +13,16 @@ import java.util.SplittableRandom;
  * and length give the same text.
  *
  * @param text all of it
- * @param sentences the planted ones, in the order of the questions
+ * @param sentences for each question the planted ones that its answer needs
  * @param samples a question each
  */
-public record Demo(String text, List<String> sentences, List<Sample> samples) {
+public record Demo(String text, List<List<String>> sentences, List<Sample> samples) {
     /** Questions that a text can have. */
     public static final int MOST_QUESTIONS = 8;
+
+    /** Answers of several tokens only: the first token of an answer is not affected by any eviction. */
+    private static final List<TaskFamily> FAMILIES = List.of(
+            TaskFamily.NEEDLE, TaskFamily.TRACKING, TaskFamily.NEEDLE, TaskFamily.HOPS);
 
     public Demo {
         sentences = List.copyOf(sentences);
@@ -35,21 +40,18 @@ public record Demo(String text, List<String> sentences, List<Sample> samples) {
         SplittableRandom random = new SplittableRandom(seed);
         Draw draw = new Draw(language, random.split());
         List<Planted> facts = new ArrayList<>();
-        List<String> attributes = language.attributes();
         for (int index = 0; index < questions; index++) {
-            // Answers of several tokens only: the first token of an answer is not affected by any eviction.
-            facts.add(
-                    index % 2 == 0
-                            ? Needle.number(draw, attributes.get(index / 2 % attributes.size()))
-                            : Needle.possession(draw));
+            TaskFamily family = FAMILIES.get(index % FAMILIES.size());
+            facts.add(family.plant(draw, 1));
         }
         Planted longest = facts.stream()
-                .max((one, other) -> Integer.compare(
-                        encoder.count(one.question() + one.answer()), encoder.count(other.question() + other.answer())))
+                .max(Comparator.comparingInt(fact -> encoder.count(fact.question() + fact.answer())))
                 .orElseThrow();
-        List<String> sentences =
-                facts.stream().map(fact -> fact.asked().getFirst()).toList();
-        Planted all = new Planted(sentences, List.of(), longest.question(), longest.answer(), longest.facts());
+        List<String> asked =
+                facts.stream().flatMap(fact -> fact.asked().stream()).toList();
+        List<String> others =
+                facts.stream().flatMap(fact -> fact.others().stream()).toList();
+        Planted all = new Planted(asked, others, longest.question(), longest.answer(), longest.facts());
         Prompt prompt = new Composer(encoder, new Chronicle(language))
                 .compose(all, tokens, OptionalDouble.of(0.4), false, random);
         List<Sample> samples = new ArrayList<>();
@@ -64,7 +66,7 @@ public record Demo(String text, List<String> sentences, List<Sample> samples) {
                     Scoring.EXACT,
                     labels));
         }
-        return new Demo(prompt.text(), sentences, samples);
+        return new Demo(prompt.text(), facts.stream().map(Planted::asked).toList(), samples);
     }
 
     /** This text with fewer questions. */

@@ -36,7 +36,7 @@ final class DemoTest {
         for (int index = 0; index < 6; index++) {
             Sample sample = demo.samples().get(index);
             assertThat(demo.text()).contains(demo.sentences().get(index));
-            assertThat(demo.sentences().get(index)).contains(sample.facts().getFirst());
+            assertThat(String.join("", demo.sentences().get(index))).contains(sample.facts());
             int tokens = encoder.encode(sample.prompt()).count() + encoder.count(sample.answer()) + 1;
             assertThat(tokens).isBetween(780, 800);
         }
