@@ -155,8 +155,11 @@ final class DemoScreen {
     /** A mark per question, and how many are right. */
     private String marksAndScore(Contender contender) {
         StringBuilder line = new StringBuilder();
-        own(contender).forEach(trial -> line.append(
-                marks ? (trial.outcome().correct() ? '\u2713' : '\u2717') : trial.outcome().correct() ? '+' : '-'));
+        own(contender)
+                .forEach(trial -> line.append(
+                        marks
+                                ? (trial.outcome().correct() ? '\u2713' : '\u2717')
+                                : trial.outcome().correct() ? '+' : '-'));
         return line + " " + score(contender);
     }
 

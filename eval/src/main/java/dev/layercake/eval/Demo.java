@@ -21,8 +21,8 @@ public record Demo(String text, List<List<String>> sentences, List<Sample> sampl
     public static final int MOST_QUESTIONS = 8;
 
     /** Answers of several tokens only: the first token of an answer is not affected by any eviction. */
-    private static final List<TaskFamily> FAMILIES = List.of(
-            TaskFamily.NEEDLE, TaskFamily.TRACKING, TaskFamily.NEEDLE, TaskFamily.HOPS);
+    private static final List<TaskFamily> FAMILIES =
+            List.of(TaskFamily.NEEDLE, TaskFamily.TRACKING, TaskFamily.NEEDLE, TaskFamily.HOPS);
 
     public Demo {
         sentences = List.copyOf(sentences);

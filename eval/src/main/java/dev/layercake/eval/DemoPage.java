@@ -126,11 +126,8 @@ public final class DemoPage {
 
     /** One answer that something else on the machine has slowed down does not count. */
     private static double median(List<Trial> trials, ToDoubleFunction<Outcome> value) {
-        double[] values = trials.stream()
-                .map(Trial::outcome)
-                .mapToDouble(value)
-                .sorted()
-                .toArray();
+        double[] values =
+                trials.stream().map(Trial::outcome).mapToDouble(value).sorted().toArray();
         return values[values.length / 2];
     }
 
@@ -206,8 +203,7 @@ public final class DemoPage {
         Sample first = demo.samples().getFirst();
         List<Integer> positions = new ArrayList<>();
         for (List<String> sentences : demo.sentences()) {
-            String before =
-                    demo.text().substring(0, demo.text().indexOf(sentences.getFirst()));
+            String before = demo.text().substring(0, demo.text().indexOf(sentences.getFirst()));
             positions.add(encoder.encode(new Prompt(before, first.prompt().question(), false))
                     .textCount());
         }

@@ -99,10 +99,16 @@ public final class Runner {
     /** Reads a prompt in a fresh session, whole or in two turns, and answers it. */
     GenerationSummary ask(Session session, Sample sample, PromptEncoder.Tokens tokens, GenerationListener listener) {
         int room = language.contextTokens() - tokens.count();
-        int answerTokens = Math.min(encoder.count(sample.answer()) + sample.scoring().spareTokens(), room);
+        int answerTokens =
+                Math.min(encoder.count(sample.answer()) + sample.scoring().spareTokens(), room);
         GenerationOptions options =
                 GenerationOptions.builder().maxTokens(answerTokens).build();
-        if (compression == Compression.PROMPT || tokens.textCount() == 0) {
+        if (compression == Compression.CONTEXT && tokens.textCount() == 0) {
+            throw LayercakeException.badModel(
+                    "The chat template of " + language.model().name()
+                            + " changes the text of messages, so that it cannot be cut before the question; use --compress prompt.");
+        }
+        if (compression == Compression.PROMPT) {
             return session.generate(tokens.all(), options).run(listener);
         }
         session.feed(tokens.text());

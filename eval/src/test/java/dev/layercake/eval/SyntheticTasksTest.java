@@ -2,7 +2,6 @@ package dev.layercake.eval;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.layercake.engine.LanguageModel;
@@ -197,7 +196,8 @@ final class SyntheticTasksTest {
     @Test
     void essaysAreAHaystack() {
         Path root = Path.of(System.getProperty("layercake.root", ".."));
-        String shared = System.getProperty("layercake.shared", root.resolve("../shared").toString());
+        String shared =
+                System.getProperty("layercake.shared", root.resolve("../shared").toString());
         Path essays = Path.of(shared, "data", "needle", "PaulGrahamEssays");
         assumeTrue(Files.isDirectory(essays), "skipped: there is no folder " + essays);
         SyntheticTasks.Options files = new SyntheticTasks.Options(2, 1, essays, false, false, Scoring.EXACT);
