@@ -104,7 +104,7 @@ final class DemoCommand implements Callable<Integer> {
                 for (int question = 0; question < demo.samples().size(); question++) {
                     screen.beginQuestion(demo.samples().get(question));
                     for (Contender contender : round) {
-                        Trial trial = ask(runner, demo, question, contender, screen);
+                        Trial trial = runner.ask(demo, question, contender, GenerationListener.NONE);
                         trials.add(trial);
                         screen.answer(trial);
                     }
@@ -151,10 +151,10 @@ final class DemoCommand implements Callable<Integer> {
         List<Contender> all = rounds.stream().flatMap(List::stream).toList();
         // Every kind of work once: the first answer would pay for compiling what the others find compiled.
         for (Contender contender : rounds.getFirst()) {
-            ask(runner, demo, 0, contender, screen);
+            warmUp(runner, demo, contender, screen);
         }
         long start = System.nanoTime();
-        ask(runner, demo, 0, all.getLast(), screen);
+        warmUp(runner, demo, all.getLast(), screen);
         double seconds = (System.nanoTime() - start) / 1e9;
         int possible = (int) (PATIENCE_SECONDS / seconds / all.size());
         return questions > 0
@@ -162,15 +162,14 @@ final class DemoCommand implements Callable<Integer> {
                 : Math.clamp(possible, FEWEST_QUESTIONS, demo.samples().size());
     }
 
-    private static Trial ask(DemoRunner runner, Demo demo, int question, Contender contender, DemoScreen screen) {
-        ProgressBar progress = screen.reading(contender);
-        Trial trial = runner.ask(demo, question, contender, new GenerationListener() {
+    private static void warmUp(DemoRunner runner, Demo demo, Contender contender, DemoScreen screen) {
+        ProgressBar progress = screen.warmingUp(contender);
+        runner.ask(demo, 0, contender, new GenerationListener() {
             @Override
             public void prefill(long done, long total) {
                 progress.update(done, total);
             }
         });
         progress.end();
-        return trial;
     }
 }

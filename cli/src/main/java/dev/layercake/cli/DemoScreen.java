@@ -50,8 +50,9 @@ final class DemoScreen {
         say("");
     }
 
-    ProgressBar reading(Contender contender) {
-        return new ProgressBar(console, contender.label() + " reads");
+    /** For what is done before the first row: a bar would wipe a row that is half printed. */
+    ProgressBar warmingUp(Contender contender) {
+        return new ProgressBar(console, "warming up, " + contender.label());
     }
 
     void beginRound(List<Contender> contenders) {
