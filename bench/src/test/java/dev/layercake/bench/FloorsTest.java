@@ -33,7 +33,8 @@ final class FloorsTest {
             "kv", Set.of("kernels"),
             "model", Set.of("kernels", "kv"),
             "engine", Set.of("kernels", "kv", "model"),
-            "cli", Set.of("kernels", "kv", "model", "engine"),
+            "eval", Set.of("kernels", "kv", "model", "engine"),
+            "cli", Set.of("kernels", "kv", "model", "engine", "eval"),
             "bench", Set.of("kernels", "kv", "model", "engine")));
 
     private static final Set<String> PRINTING_ROOMS = Set.of("cli", "bench");

@@ -52,6 +52,7 @@ public final class LayercakeCommand implements Runnable {
                 .addSubcommand(new InspectCommand(console))
                 .addSubcommand(new TokenizeCommand(console))
                 .addSubcommand(new PoliciesCommand(console))
+                .addSubcommand(evaluations(console))
                 .addSubcommand(new BenchCommand(console));
         for (CommandLine verb : line.getSubcommands().values()) {
             verb.getCommandSpec().mixinStandardHelpOptions(true);
@@ -65,6 +66,14 @@ public final class LayercakeCommand implements Runnable {
                 .setUsageHelpAutoWidth(false)
                 .execute(arguments);
         return exitCode == CommandLine.ExitCode.OK && console.out().checkError() ? failures.unwritable() : exitCode;
+    }
+
+    private static CommandLine evaluations(Console console) {
+        CommandLine line = new CommandLine(new EvalCommand(console))
+                .addSubcommand(new EvalNeedleCommand(console))
+                .addSubcommand(new EvalTasksCommand(console));
+        line.getSubcommands().values().forEach(verb -> verb.getCommandSpec().mixinStandardHelpOptions(true));
+        return line;
     }
 
     private static PrintWriter writer(PrintStream stream) {

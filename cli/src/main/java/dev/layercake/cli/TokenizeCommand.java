@@ -86,7 +86,7 @@ final class TokenizeCommand implements Callable<Integer> {
                                     .toList()));
         } else {
             pieces.forEach(piece -> console.out().printf("%7d  %s%n", piece.id(), piece.piece()));
-            console.err().println(SummaryText.tokens(pieces.size()));
+            console.err().println(SummaryText.tokens(pieces.size()) + " of " + name);
         }
     }
 

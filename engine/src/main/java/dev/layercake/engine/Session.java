@@ -8,6 +8,7 @@ import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
 import dev.layercake.model.text.Tokenizer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +59,19 @@ public final class Session implements AutoCloseable {
                 cache.lease().peakBytes(),
                 cache.plan(0, 0).fullBytes(),
                 cache.slices()));
+    }
+
+    /**
+     * Where in the text the entries lie that a head holds now.
+     *
+     * @return positions of tokens, counted from 0, ascending
+     */
+    public int[] positions(int layer, int kvHead) {
+        return owner.exclusively(() -> {
+            int[] positions = cache.positions(layer, kvHead).clone();
+            Arrays.sort(positions);
+            return positions;
+        });
     }
 
     /** Says something and gets an answer, greedily, up to 256 tokens; as {@link #ask(String, GenerationOptions)}. */
@@ -149,6 +163,14 @@ public final class Session implements AutoCloseable {
         boolean beginning = tokens() == 0;
         int[] tokens = owner.model().tokenizer().encode(text, beginning);
         return start(tokens, transcript + text, GenerationOptions.DEFAULT, 0).summary();
+    }
+
+    /** The same for a text that has been cut into tokens already. */
+    public GenerationSummary feed(int[] tokens) {
+        endRunning();
+        String text = owner.model().tokenizer().decode(tokens, false);
+        return start(tokens.clone(), transcript + text, GenerationOptions.DEFAULT, 0)
+                .summary();
     }
 
     private Generation begin(int[] tokens, String text, GenerationOptions options) {

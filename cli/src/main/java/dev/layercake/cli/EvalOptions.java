@@ -1,0 +1,131 @@
+package dev.layercake.cli;
+
+import dev.layercake.eval.Budget;
+import dev.layercake.eval.Contender;
+import dev.layercake.eval.Runner.Compression;
+import dev.layercake.eval.Scoring;
+import dev.layercake.eval.SyntheticTasks;
+import dev.layercake.kernels.LayercakeException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The options that evaluations share. */
+final class EvalOptions {
+    @Option(
+            names = "--lengths",
+            split = ",",
+            paramLabel = "N",
+            description = "Tokens of prompt and answer together (default: 512,1024).")
+    List<Integer> lengths = List.of(512, 1024);
+
+    @Option(
+            names = "--kv",
+            paramLabel = "SPEC",
+            description = "A policy; may be given several times, or several separated by blanks or semicolons (default:"
+                    + " full, cake, snapkv, streaming and random). One with a budget of its own is run once.")
+    List<String> kv = List.of("full", "cake", "snapkv", "streaming", "random");
+
+    @Option(
+            names = "--budgets",
+            split = ",",
+            paramLabel = "B",
+            description = "Entries per head and layer that a policy may keep: a share of the prompt or a number"
+                    + " (default: 3.2%%,12.5%%,50%%).")
+    List<String> budgets = List.of("3.2%", "12.5%", "50%");
+
+    @Option(
+            names = "--samples",
+            paramLabel = "N",
+            description = "Questions for each cell of the grid (default: ${DEFAULT-VALUE}).")
+    int samples = 2;
+
+    @Option(
+            names = {"-s", "--seed"},
+            paramLabel = "N",
+            description = "Seed of texts and questions (default: ${DEFAULT-VALUE}).")
+    long seed = 1;
+
+    @Option(
+            names = "--haystack",
+            paramLabel = "DIR",
+            description = "A folder with text files (*.txt) to hide facts in; generated prose if not given.")
+    @Nullable
+    Path haystack;
+
+    @Option(
+            names = "--question",
+            paramLabel = "WHERE",
+            description = "Where the question stands: end (default), or before: before the text and behind it.")
+    String question = "end";
+
+    @Option(
+            names = "--phrasings",
+            paramLabel = "WHICH",
+            description =
+                    "Sentences and questions as the bundled model was trained on (trained, default), or new ones (new)."
+                            + " Names and words are new to it always.")
+    String phrasings = "trained";
+
+    @Option(
+            names = "--compress",
+            paramLabel = "WHAT",
+            description =
+                    "What a policy cuts: the prompt (default), question in sight, or the context, before the question"
+                            + " is known; the latter is harder.")
+    String compress = "prompt";
+
+    @Option(
+            names = "--scoring",
+            paramLabel = "HOW",
+            description =
+                    "exact (default), or contains: the facts asked for occur in the answer, for talkative models.")
+    String scoring = "exact";
+
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description =
+                    "Folder for results and reports; run again, it goes on where it stopped. Without it a folder under"
+                            + " layercake-eval is named after the setup.")
+    @Nullable
+    Path out;
+
+    @Option(names = "--json", description = "Print the summary as one JSON object instead.")
+    boolean json;
+
+    SyntheticTasks.Options tasks() {
+        return new SyntheticTasks.Options(
+                samples,
+                seed,
+                haystack,
+                choice("--question", question, "end", "before").equals("before"),
+                choice("--phrasings", phrasings, "trained", "new").equals("new"),
+                Scoring.parse(scoring));
+    }
+
+    Compression compression() {
+        return choice("--compress", compress, "prompt", "context").equals("prompt")
+                ? Compression.PROMPT
+                : Compression.CONTEXT;
+    }
+
+    List<Contender> contenders() {
+        List<String> specs = new ArrayList<>();
+        for (String given : kv) {
+            // A list of policies in one argument; commas belong to their settings.
+            specs.addAll(List.of(given.strip().split("\\s*;\\s*|(?<![,(=])\\s+(?![,)=(])")));
+        }
+        return Contender.grid(specs, budgets.stream().map(Budget::parse).toList());
+    }
+
+    private static String choice(String option, String given, String first, String second) {
+        if (!given.equals(first) && !given.equals(second)) {
+            throw LayercakeException.badInput(
+                    option + " cannot be '" + given + "'; possible are " + first + " and " + second + ".");
+        }
+        return given;
+    }
+}

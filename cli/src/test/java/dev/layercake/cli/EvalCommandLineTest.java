@@ -1,0 +1,219 @@
+package dev.layercake.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Evaluations and the demo as a person meets them. */
+final class EvalCommandLineTest {
+    private static final String CRUMB = Path.of(System.getProperty("layercake.root", ".."), "models", "crumb")
+            .toString();
+
+    @TempDir
+    @SuppressWarnings("NullAway.Init")
+    Path folder;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @ParameterizedTest
+    @ValueSource(strings = {"needle", "tasks"})
+    void everyEvaluationHasHelp(String verb) {
+        assertThat(run("eval", verb, "--help")).isZero();
+        assertThat(text(out)).contains("Usage: layercake eval " + verb, "--budgets");
+        assertThat(text(out).lines()).allMatch(line -> line.length() <= 100);
+    }
+
+    @Test
+    void evalAloneSaysWhatItCan() {
+        assertThat(run("eval")).isZero();
+        assertThat(text(out)).contains("needle", "tasks");
+    }
+
+    @Test
+    void needleMeasuresAndGoesOn() throws IOException {
+        String[] command = needle("--samples", "1");
+        assertThat(run(command)).as(text(err)).isZero();
+        assertThat(text(out)).contains("policy", "streaming", "10%", "window", "full");
+        assertThat(text(err)).contains("crumb: needle, 4 questions", "8 answers", "report.html");
+        try (Stream<Path> files = Files.list(folder)) {
+            assertThat(files.map(file -> String.valueOf(file.getFileName())))
+                    .contains(
+                            "results.jsonl",
+                            "setup.json",
+                            "report.html",
+                            "summary.csv",
+                            "summary.json",
+                            "heatmap-full.png",
+                            "heatmap-streaming.png");
+        }
+        List<String> lines = Files.readAllLines(folder.resolve("results.jsonl"));
+        assertThat(lines).hasSize(8);
+        JsonNode summary = json(needle("--samples", "2", "--json"));
+        assertThat(Files.readAllLines(folder.resolve("results.jsonl")))
+                .hasSize(16)
+                .startsWith(lines.toArray(String[]::new));
+        assertThat(summary.get("setup").get("model").stringValue()).isEqualTo("crumb");
+        assertThat(summary.get("rows").get(0).get("counts").get("samples").intValue())
+                .isEqualTo(8);
+        refused("seed was 1 and is now 2", needle("--samples", "1", "--seed", "2"));
+        refused("compress was prompt and is now context", needle("--samples", "1", "--compress", "context"));
+    }
+
+    private String[] needle(String... more) {
+        List<String> command = new java.util.ArrayList<>(List.of(
+                "eval",
+                "needle",
+                "-m",
+                CRUMB,
+                "-t",
+                "2",
+                "--lengths",
+                "160,200",
+                "--depths",
+                "2",
+                "--kv",
+                "full streaming",
+                "--budgets",
+                "10%",
+                "--out",
+                folder.toString()));
+        command.addAll(List.of(more));
+        return command.toArray(String[]::new);
+    }
+
+    @Test
+    void tasksAreMeasuredByFamily() {
+        JsonNode summary = json(
+                "eval",
+                "tasks",
+                "-m",
+                CRUMB,
+                "-t",
+                "2",
+                "--lengths",
+                "400",
+                "--samples",
+                "1",
+                "--kv",
+                "full",
+                "--families",
+                "lookup,hops",
+                "--question",
+                "before",
+                "--phrasings",
+                "new",
+                "--out",
+                folder.toString(),
+                "--json");
+        assertThat(summary.get("evaluation").stringValue()).isEqualTo("tasks");
+        assertThat(summary.get("cells")).hasSize(2);
+        assertThat(summary.get("cells").get(1).get("labels").get("family").stringValue())
+                .isEqualTo("hops");
+        assertThat(summary.get("setup").get("question").stringValue()).isEqualTo("before");
+    }
+
+    @Test
+    void wrongOptionsAreRefusedInOneSentence() {
+        refused("--depths", "eval", "needle", "-m", CRUMB, "--depths", "0,101");
+        refused("--depths", "eval", "needle", "-m", CRUMB, "--depths", "2.5");
+        refused("--lengths 1000000", "eval", "needle", "-m", CRUMB, "--lengths", "1000000");
+        refused("'much'", "eval", "needle", "-m", CRUMB, "--budgets", "much");
+        refused("did you mean cake", "eval", "needle", "-m", CRUMB, "--kv", "cak");
+        refused("no family 'poetry'", "eval", "tasks", "-m", CRUMB, "--families", "poetry");
+        refused("--question cannot be", "eval", "tasks", "-m", CRUMB, "--question", "never");
+        refused("no scoring", "eval", "tasks", "-m", CRUMB, "--scoring", "kind");
+        refused("--haystack", "eval", "needle", "-m", CRUMB, "--haystack", folder.toString());
+    }
+
+    @Test
+    void theDemoIsHonest() throws IOException {
+        Path page = folder.resolve("demo.html");
+        JsonNode report = json(
+                "demo",
+                "-m",
+                CRUMB,
+                "-t",
+                "2",
+                "--tokens",
+                "300",
+                "--questions",
+                "2",
+                "--kv",
+                "full",
+                "--kv",
+                "streaming",
+                "--budgets",
+                "10%,50%",
+                "--html",
+                page.toString(),
+                "--json");
+        assertThat(report.get("model").stringValue()).isEqualTo("crumb");
+        assertThat(report.get("answers")).hasSize(2 * 2 + 2);
+        for (JsonNode answer : report.get("answers")) {
+            String given = answer.get("run").get("text").stringValue().strip();
+            assertThat(answer.get("right").booleanValue())
+                    .isEqualTo(given.equals(answer.get("expected").stringValue()));
+        }
+        assertThat(Files.readString(page)).contains("Where in the text the kept entries lie", "</html>");
+    }
+
+    @Test
+    void theDemoShowsColumns() {
+        assertThat(run("demo", "-m", CRUMB, "-t", "2", "--tokens", "300", "--questions", "1", "--budgets", "10%,20%"))
+                .isZero();
+        assertThat(text(out))
+                .contains(
+                        "full",
+                        "streaming at 10%",
+                        "snapkv at 10%",
+                        "cake at 10%",
+                        "KV memory",
+                        "first token",
+                        "layer 0")
+                .containsPattern("at 20% .*of 1 .*of 1 .*of 1");
+        refused("does not fit the context", "demo", "-m", CRUMB, "--tokens", "1000000");
+    }
+
+    private void refused(String words, String... arguments) {
+        err.reset();
+        assertThat(run(arguments)).as(String.join(" ", arguments)).isEqualTo(2);
+        assertThat(text(err)).contains(words).doesNotContain("\tat ");
+        assertThat(text(err).lines().filter(line -> line.startsWith("layercake: ")))
+                .hasSize(1);
+    }
+
+    private JsonNode json(String... arguments) {
+        out.reset();
+        assertThat(run(arguments)).as(text(err)).isZero();
+        return JsonMapper.shared().readTree(text(out));
+    }
+
+    private int run(String... arguments) {
+        Console console = new Console(
+                new ByteArrayInputStream(new byte[0]),
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8),
+                0);
+        return LayercakeCommand.execute(console, Map.of(), arguments);
+    }
+
+    private static String text(ByteArrayOutputStream stream) {
+        return stream.toString(StandardCharsets.UTF_8);
+    }
+}

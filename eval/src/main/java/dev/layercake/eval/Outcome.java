@@ -1,0 +1,65 @@
+package dev.layercake.eval;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+
+/**
+ * What one contender made of one sample: a line of the results file.
+ *
+ * @param sample id
+ * @param policy of the contender
+ * @param budget its label: "3.2%", "64", or nothing
+ * @param labels of the sample
+ * @param spec the policy as it ran
+ * @param promptTokens length of the prompt
+ * @param budgetEntries entries per head and layer that the policy might keep; 0 for all
+ * @param window of these, the last prompt tokens that are kept always; 0 if the policy has none
+ * @param expected the right answer
+ * @param answer what the model said
+ * @param score between 0 and 1
+ * @param firstTokenSeconds from the beginning of the question's reading to the first token of the answer
+ * @param tokensPerSecond while answering
+ * @param kvBytes KV memory after the answer
+ * @param kvBytesPeak most at a time
+ * @param kvBytesFull what {@code full} would hold
+ */
+public record Outcome(
+        String sample,
+        String policy,
+        String budget,
+        SequencedMap<String, String> labels,
+        String spec,
+        int promptTokens,
+        int budgetEntries,
+        int window,
+        String expected,
+        String answer,
+        double score,
+        double firstTokenSeconds,
+        double tokensPerSecond,
+        long kvBytes,
+        long kvBytesPeak,
+        long kvBytesFull) {
+    public Outcome {
+        labels = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(labels));
+    }
+
+    /** Whether nothing was wrong or missing. */
+    @JsonIgnore
+    public boolean correct() {
+        return score == 1;
+    }
+
+    /** Which sample under which contender. */
+    record Key(String sample, String policy, String budget) {
+        static Key of(Sample sample, Contender contender) {
+            return new Key(sample.id(), contender.policy(), contender.budget().label());
+        }
+    }
+
+    Key key() {
+        return new Key(sample, policy, budget);
+    }
+}

@@ -1,0 +1,195 @@
+package dev.layercake.eval;
+
+import dev.layercake.kernels.LayercakeException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.SequencedMap;
+import java.util.SequencedSet;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
+
+/**
+ * The outcomes of an evaluation on disk: a folder with {@code setup.json} and {@code results.jsonl}, one line per outcome,
+ * written as soon as it is known. Opened again, it knows what is finished. A last line that was cut off is dropped; results
+ * of another setup are refused.
+ */
+public final class ResultsFile implements AutoCloseable {
+    static final String SETUP = "setup.json";
+    static final String RESULTS = "results.jsonl";
+
+    private final Map<Outcome.Key, Outcome> outcomes = new LinkedHashMap<>();
+    private final FileChannel channel;
+
+    private ResultsFile(FileChannel channel) {
+        this.channel = channel;
+    }
+
+    /**
+     * Opens a folder, or makes it.
+     *
+     * @param setup what all results in the folder share
+     * @throws LayercakeException (bad input) if the folder holds results of another setup, is in use, or cannot be written
+     */
+    public static ResultsFile open(Path folder, SequencedMap<String, String> setup) {
+        FileChannel channel = null;
+        try {
+            Files.createDirectories(folder);
+            Path results = folder.resolve(RESULTS);
+            channel = FileChannel.open(
+                    results, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+            requireAlone(channel, folder);
+            requireSameSetup(folder, setup, channel.size() > 0);
+            ResultsFile file = new ResultsFile(channel);
+            file.read(results);
+            return file;
+        } catch (IOException e) {
+            close(channel);
+            throw LayercakeException.badInput(
+                    "Results cannot be kept in " + folder + " (" + e + "); give another folder with --out.", e);
+        } catch (RuntimeException e) {
+            close(channel);
+            throw e;
+        }
+    }
+
+    private static void requireAlone(FileChannel channel, Path folder) throws IOException {
+        boolean alone;
+        try {
+            alone = channel.tryLock() != null;
+        } catch (java.nio.channels.OverlappingFileLockException inThisProcess) {
+            alone = false;
+        }
+        if (!alone) {
+            throw LayercakeException.badInput("Another evaluation is writing to " + folder
+                    + " right now; wait for its end, or give another folder with --out.");
+        }
+    }
+
+    private static void requireSameSetup(Path folder, SequencedMap<String, String> setup, boolean hasResults)
+            throws IOException {
+        Path file = folder.resolve(SETUP);
+        if (hasResults) {
+            Map<String, String> before = readSetup(file);
+            SequencedSet<String> keys = new LinkedHashSet<>(setup.keySet());
+            keys.addAll(before.keySet());
+            for (String key : keys) {
+                String now = setup.getOrDefault(key, "not given");
+                String then = before.getOrDefault(key, "not given");
+                if (!now.equals(then)) {
+                    throw LayercakeException.badInput("The folder " + folder + " holds results of another setup (" + key
+                            + " was " + then + " and is now " + now
+                            + "); give another folder with --out, or the same options as before.");
+                }
+            }
+        }
+        Files.writeString(file, Json.pretty(setup) + "\n");
+    }
+
+    private static Map<String, String> readSetup(Path file) throws IOException {
+        try {
+            return Files.exists(file)
+                    ? Json.MAPPER.readValue(
+                            Files.readString(file), new TypeReference<LinkedHashMap<String, String>>() {})
+                    : Map.of();
+        } catch (JacksonException e) {
+            throw LayercakeException.badInput(
+                    file + " is damaged, so it is unknown what the results beside it mean; give another --out.", e);
+        }
+    }
+
+    private void read(Path path) throws IOException {
+        byte[] bytes = Files.readAllBytes(path);
+        int complete = bytes.length;
+        while (complete > 0 && bytes[complete - 1] != '\n') {
+            complete--;
+        }
+        List<String> lines =
+                new String(bytes, 0, complete, StandardCharsets.UTF_8).lines().toList();
+        for (int index = 0; index < lines.size(); index++) {
+            Outcome outcome = parse(lines.get(index));
+            if (outcome == null) {
+                throw LayercakeException.badInput(path + ", line " + (index + 1)
+                        + ", is damaged; delete this line, its sample is then run again.");
+            }
+            outcomes.put(outcome.key(), outcome);
+        }
+        // What follows the last line end was cut off while it was written.
+        channel.truncate(complete);
+        channel.position(complete);
+    }
+
+    private static @org.jspecify.annotations.Nullable Outcome parse(String line) {
+        try {
+            Outcome outcome = Json.MAPPER.readValue(line, Outcome.class);
+            Objects.requireNonNull(outcome.sample());
+            return outcome;
+        } catch (JacksonException | NullPointerException e) {
+            return null;
+        }
+    }
+
+    /** Whether this sample has been put to this contender. */
+    public boolean has(Sample sample, Contender contender) {
+        return outcomes.containsKey(Outcome.Key.of(sample, contender));
+    }
+
+    /** Adds a line; it is in the file when this returns. */
+    public void add(Outcome outcome) {
+        byte[] line = (Json.MAPPER.writeValueAsString(outcome) + "\n").getBytes(StandardCharsets.UTF_8);
+        try {
+            ByteBuffer bytes = ByteBuffer.wrap(line);
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+        } catch (IOException e) {
+            throw LayercakeException.overCapacity("The results cannot be written (" + e.getMessage()
+                    + "); make room and run the same command again, it goes on where it stopped.");
+        }
+        outcomes.put(outcome.key(), outcome);
+    }
+
+    /** All outcomes, in the order of the file. */
+    public List<Outcome> outcomes() {
+        return List.copyOf(outcomes.values());
+    }
+
+    /** Those of some samples under some contenders. */
+    public List<Outcome> outcomes(List<Sample> samples, List<Contender> contenders) {
+        List<Outcome> found = new ArrayList<>();
+        for (Sample sample : samples) {
+            for (Contender contender : contenders) {
+                Outcome outcome = outcomes.get(Outcome.Key.of(sample, contender));
+                if (outcome != null) {
+                    found.add(outcome);
+                }
+            }
+        }
+        return found;
+    }
+
+    private static void close(@org.jspecify.annotations.Nullable FileChannel channel) {
+        try {
+            if (channel != null) {
+                channel.close();
+            }
+        } catch (IOException e) {
+            throw LayercakeException.internal("closing the results failed", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        close(channel);
+    }
+}

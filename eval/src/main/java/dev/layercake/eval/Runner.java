@@ -1,0 +1,117 @@
+package dev.layercake.eval;
+
+import dev.layercake.engine.GenerationListener;
+import dev.layercake.engine.GenerationOptions;
+import dev.layercake.engine.GenerationSummary;
+import dev.layercake.engine.LanguageModel;
+import dev.layercake.engine.Session;
+import dev.layercake.kernels.LayercakeException;
+import dev.layercake.kv.policy.KvPolicy;
+import java.util.List;
+
+/**
+ * Puts samples to a model, each under every contender before the next sample begins, so that what is finished at any time
+ * can be compared.
+ */
+public final class Runner {
+    private final LanguageModel language;
+    private final PromptEncoder encoder;
+    private final Compression compression;
+
+    /** When a policy cuts the text. */
+    public enum Compression {
+        /** With the question in sight: text and question are read as one prompt. */
+        PROMPT,
+        /** Before the question is known: the text is read and cut first, then the question is read as a second turn. */
+        CONTEXT
+    }
+
+    public Runner(LanguageModel language, Compression compression) {
+        this.language = language;
+        this.encoder = new PromptEncoder(language.model());
+        this.compression = compression;
+    }
+
+    /** Follows a run. */
+    @FunctionalInterface
+    public interface Listener {
+        /**
+         * Another outcome is known.
+         *
+         * @param done of {@code total} outcomes, those of earlier runs included
+         */
+        void finished(Outcome outcome, int done, int total);
+    }
+
+    /**
+     * Runs what is not in the file yet, and adds it.
+     *
+     * @throws LayercakeException (bad input) if a budget cannot hold what its policy always keeps, (over capacity) if a
+     *     prompt does not fit; what was finished before is kept
+     */
+    public void run(List<Sample> samples, List<Contender> contenders, ResultsFile results, Listener listener) {
+        int total = samples.size() * contenders.size();
+        int done = results.outcomes(samples, contenders).size();
+        for (Sample sample : samples) {
+            List<Contender> open = contenders.stream()
+                    .filter(contender -> !results.has(sample, contender))
+                    .toList();
+            for (Contender contender : open) {
+                Outcome outcome = outcome(sample, contender);
+                results.add(outcome);
+                done++;
+                listener.finished(outcome, done, total);
+            }
+        }
+    }
+
+    private Outcome outcome(Sample sample, Contender contender) {
+        PromptEncoder.Tokens tokens = encoder.encode(sample.prompt());
+        KvPolicy policy = contender.at(tokens.count());
+        try (Session session = language.session(policy)) {
+            GenerationSummary summary = ask(session, sample, tokens, GenerationListener.NONE);
+            return outcome(sample, contender, policy, tokens.count(), summary);
+        }
+    }
+
+    /** The record of an answer. */
+    static Outcome outcome(
+            Sample sample, Contender contender, KvPolicy policy, int promptTokens, GenerationSummary summary) {
+        return new Outcome(
+                sample.id(),
+                contender.policy(),
+                contender.budget().label(),
+                sample.labels(),
+                policy.spec(),
+                promptTokens,
+                policy.evicts() ? policy.allocator().budget() : 0,
+                policy.scorer().window(),
+                sample.answer().strip(),
+                summary.text().strip(),
+                sample.scoring().score(summary.text(), sample),
+                summary.firstTokenNanos() / 1e9,
+                summary.decodeSpeed(),
+                summary.kv().bytesNow(),
+                summary.kv().bytesPeak(),
+                summary.kv().bytesFull());
+    }
+
+    /** Reads a prompt in a fresh session, whole or in two turns, and answers it. */
+    GenerationSummary ask(Session session, Sample sample, PromptEncoder.Tokens tokens, GenerationListener listener) {
+        int room = language.contextTokens() - tokens.count();
+        int answerTokens =
+                Math.min(encoder.count(sample.answer()) + sample.scoring().spareTokens(), room);
+        GenerationOptions options =
+                GenerationOptions.builder().maxTokens(answerTokens).build();
+        if (compression == Compression.CONTEXT && tokens.textCount() == 0) {
+            throw LayercakeException.badModel(
+                    "The chat template of " + language.model().name()
+                            + " changes the text of messages, so that it cannot be cut before the question; use --compress prompt.");
+        }
+        if (compression == Compression.PROMPT) {
+            return session.generate(tokens.all(), options).run(listener);
+        }
+        session.feed(tokens.text());
+        return session.generate(tokens.question(), options).run(listener);
+    }
+}

@@ -1,0 +1,18 @@
+package dev.layercake.eval;
+
+import dev.layercake.engine.EngineOptions;
+import dev.layercake.engine.LanguageModel;
+import java.nio.file.Path;
+
+/** The bundled model, for tests. */
+final class CrumbModel {
+    private CrumbModel() {}
+
+    static Path path() {
+        return Path.of(System.getProperty("layercake.root", ".."), "models", "crumb");
+    }
+
+    static LanguageModel load() {
+        return LanguageModel.load(path(), EngineOptions.builder().threads(2).build());
+    }
+}

@@ -1,0 +1,179 @@
+package dev.layercake.eval;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.layercake.kernels.LayercakeException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class ResultsFileTest {
+    @TempDir
+    @SuppressWarnings("NullAway.Init")
+    Path folder;
+
+    @Test
+    void whatWasAddedIsThereAgain() {
+        Outcome odd = Samples.outcome("b", "cake", "3.2%", 0, "said \"no\",\n\tä\u0000 \uD83C\uDF70");
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            file.add(Samples.outcome("a", "full", "", 1, "4821"));
+            file.add(odd);
+        }
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            assertThat(file.outcomes()).hasSize(2).contains(odd);
+            assertThat(file.has(Samples.sample("b"), new Contender("cake", Budget.parse("3.2%"))))
+                    .isTrue();
+            assertThat(file.has(Samples.sample("b"), new Contender("cake", Budget.parse("6.4%"))))
+                    .isFalse();
+            assertThat(file.has(Samples.sample("c"), new Contender("full", Budget.OWN)))
+                    .isFalse();
+        }
+    }
+
+    @Test
+    void aTornLastLineIsDroppedWhereverItWasTorn() throws IOException {
+        Path lines = folder.resolve(ResultsFile.RESULTS);
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            file.add(Samples.outcome("a", "full", "", 1, "4821"));
+        }
+        byte[] first = Files.readAllBytes(lines);
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            file.add(Samples.outcome("b", "full", "", 1, "straße"));
+        }
+        byte[] both = Files.readAllBytes(lines);
+        for (int length = first.length; length < both.length; length++) {
+            Files.write(lines, java.util.Arrays.copyOf(both, length));
+            try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+                assertThat(file.outcomes()).extracting(Outcome::sample).containsExactly("a");
+                file.add(Samples.outcome("b", "full", "", 1, "straße"));
+            }
+            assertThat(Files.readAllBytes(lines)).isEqualTo(both);
+        }
+    }
+
+    @Test
+    void aDamagedLineInTheMiddleIsNamed() throws IOException {
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            file.add(Samples.outcome("a", "full", "", 1, "4821"));
+        }
+        Files.writeString(folder.resolve(ResultsFile.RESULTS), "{\"sample\":\n", StandardOpenOption.APPEND);
+        assertThatThrownBy(() -> ResultsFile.open(folder, setup("1")))
+                .isInstanceOf(LayercakeException.class)
+                .hasMessageContaining("line 2");
+    }
+
+    @Test
+    void anotherSetupIsRefusedInOneSentence() {
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            file.add(Samples.outcome("a", "full", "", 1, "4821"));
+        }
+        assertThatThrownBy(() -> ResultsFile.open(folder, setup("2")))
+                .isInstanceOf(LayercakeException.class)
+                .hasMessageContaining("seed was 1 and is now 2")
+                .hasMessageContaining("--out");
+        SequencedMap<String, String> more = setup("1");
+        more.put("temperature", "1");
+        assertThatThrownBy(() -> ResultsFile.open(folder, more)).hasMessageContaining("temperature was not given");
+        ResultsFile.open(folder, setup("1")).close();
+    }
+
+    @Test
+    void anEmptyFolderTakesAnySetup() {
+        ResultsFile.open(folder, setup("1")).close();
+        ResultsFile.open(folder, setup("2")).close();
+        assertThat(folder.resolve(ResultsFile.SETUP)).content().contains("\"seed\" : \"2\"");
+    }
+
+    @Test
+    void onlyOneWritesAtATime() {
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            assertThat(file.outcomes()).isEmpty();
+            assertThatThrownBy(() -> ResultsFile.open(folder, setup("1"))).hasMessageContaining("Another evaluation");
+        }
+    }
+
+    @Test
+    void aFileIsNoFolder() throws IOException {
+        Path file = Files.writeString(folder.resolve("file"), "x");
+        assertThatThrownBy(() -> ResultsFile.open(file, setup("1")))
+                .isInstanceOf(LayercakeException.class)
+                .hasMessageContaining("--out");
+    }
+
+    @Test
+    void anotherModelHasAnotherFingerprint() throws IOException {
+        Files.writeString(folder.resolve("config.json"), "{}");
+        String before = ModelFingerprint.of(folder);
+        assertThat(ModelFingerprint.of(folder)).isEqualTo(before).matches("[0-9a-f]{8}");
+        Files.writeString(folder.resolve("README.md"), "words");
+        assertThat(ModelFingerprint.of(folder)).isEqualTo(before);
+        Files.writeString(folder.resolve("config.json"), "{ }");
+        assertThat(ModelFingerprint.of(folder)).isNotEqualTo(before);
+        assertThat(ModelFingerprint.of(folder.resolve("config.json"))).isNotEqualTo(before);
+    }
+
+    private static SequencedMap<String, String> setup(String seed) {
+        return new LinkedHashMap<>(Map.of("seed", seed));
+    }
+
+    /** Made-up samples and outcomes. */
+    static final class Samples {
+        private Samples() {}
+
+        static Sample sample(String id) {
+            return new Sample(
+                    id,
+                    new Prompt(" Text.", " What?", false),
+                    " 4821",
+                    List.of("4821"),
+                    Scoring.EXACT,
+                    labels("512", "0%"));
+        }
+
+        static SequencedMap<String, String> labels(String length, String depth) {
+            SequencedMap<String, String> labels = new LinkedHashMap<>();
+            labels.put("length", length);
+            labels.put("depth", depth);
+            return labels;
+        }
+
+        static Outcome outcome(String sample, String policy, String budget, double score, String answer) {
+            return outcome(sample, policy, budget, score, answer, labels("512", "0%"));
+        }
+
+        static Outcome outcome(
+                String sample,
+                String policy,
+                String budget,
+                double score,
+                String answer,
+                SequencedMap<String, String> labels) {
+            int entries = budget.isEmpty() ? 0 : 16;
+            return new Outcome(
+                    sample,
+                    policy,
+                    budget,
+                    labels,
+                    policy,
+                    500,
+                    entries,
+                    entries / 2,
+                    "4821",
+                    answer,
+                    score,
+                    0.25,
+                    99.5,
+                    1 << 20,
+                    2 << 20,
+                    4 << 20);
+        }
+    }
+}
