@@ -70,7 +70,8 @@ final class PoliciesCommand implements Callable<Integer> {
     }
 
     private static String markdown(List<Policies.Description> descriptions) {
-        StringBuilder table = new StringBuilder("| name | what it keeps or changes | source | parameters |\n|---|---|---|---|\n");
+        StringBuilder table =
+                new StringBuilder("| name | what it keeps or changes | source | parameters |\n|---|---|---|---|\n");
         for (Policies.Description policy : descriptions) {
             List<String> parameters = policy.parameters().stream()
                     .map(parameter -> "`" + withDefault(parameter) + "` " + parameter.meaning())

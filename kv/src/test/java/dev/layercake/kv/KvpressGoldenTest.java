@@ -73,8 +73,7 @@ class KvpressGoldenTest {
         int heads = one.get("kv_heads").intValue();
         int queryHeads = one.get("num_heads").intValue();
         int headDim = one.get("head_dim").intValue();
-        AttentionShape shape =
-                new AttentionShape(queryHeads, heads, headDim, (float) (1 / Math.sqrt(headDim)), 0, 0);
+        AttentionShape shape = new AttentionShape(queryHeads, heads, headDim, (float) (1 / Math.sqrt(headDim)), 0, 0);
         KvLayout layout = new KvLayout(1, heads, headDim, DType.F32, DType.F32);
         Kernels kernels = new ScalarKernels();
         float[][][] scores = new float[1][][];
