@@ -30,7 +30,7 @@ final class BlockCodec {
     /** Widens a row of a type that {@link #encode} knows. */
     static void decodeRow(DType type, long source, float[] target, int elements) {
         for (int i = 0; i < elements; i++) {
-            long block = source + type.rowBytes(i / type.blockElements() * type.blockElements());
+            long block = source + i / type.blockElements() * (long) type.blockBytes();
             target[i] = switch (type) {
                 case F32 -> Memory.float32(block);
                 case F16 -> Memory.float16(block);

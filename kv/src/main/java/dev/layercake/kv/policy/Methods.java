@@ -40,6 +40,8 @@ final class Methods {
                                     BUDGET,
                                     WINDOW,
                                     Parameter.real("gamma", "200", 0, 1e6, "weight of the variance in a token's score"),
+                                    POOL,
+                                    KERNEL,
                                     Parameter.word(
                                             "allocation",
                                             "waterfill",
@@ -209,10 +211,11 @@ final class Methods {
         settings.remove("preset");
         settings.put("tau1", Parameter.number(claims.tau1()));
         settings.put("tau2", Parameter.number(claims.tau2()));
+        WindowScorer scorer = windowScorer(settings, (float) settings.real("gamma"), Reduction.MEAN, false);
         boolean waterfill = settings.word("allocation").equals("waterfill");
         return new KvPolicy(
                 settings.spec(),
-                new WindowScorer(window, (float) settings.real("gamma"), Pooling.AVG, 5, Reduction.MEAN, false),
+                scorer,
                 waterfill ? new WaterfillBudget(budget, window, claims) : new OfficialBudget(budget, window, claims),
                 Retention.DROP,
                 new Schedule(settings.flag("cascading") ? Cut.CASCADE : Cut.AT_END, true),
@@ -239,6 +242,10 @@ final class Methods {
     }
 
     private static WindowScorer windowScorer(Settings settings) {
+        return windowScorer(settings, 0, reduction(settings), settings.flag("reducefirst"));
+    }
+
+    private static WindowScorer windowScorer(Settings settings, float gamma, Reduction reduction, boolean reduceFirst) {
         boolean average = settings.word("pool").equals("avg");
         int kernel = settings.has("kernel") ? settings.whole("kernel") : average ? 5 : 7;
         if (kernel % 2 == 0) {
@@ -246,12 +253,7 @@ final class Methods {
         }
         settings.put("kernel", Integer.toString(kernel));
         return new WindowScorer(
-                settings.whole("window"),
-                0,
-                average ? Pooling.AVG : Pooling.MAX,
-                kernel,
-                reduction(settings),
-                settings.flag("reducefirst"));
+                settings.whole("window"), gamma, average ? Pooling.AVG : Pooling.MAX, kernel, reduction, reduceFirst);
     }
 
     private static Reduction reduction(Settings settings) {

@@ -16,13 +16,13 @@ class PoliciesTest {
     @CsvSource(delimiter = '|', textBlock = """
             full | full
             full() | full
-            cake | cake(budget=1024,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1,tau2=1)
-            ' cake ( window = 8 , budget = 64 ) ' | cake(budget=64,window=8,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1,tau2=1)
-            cake(preset=llama-3.1-8b) | cake(budget=1024,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1.6,tau2=0.4)
-            cake(preset=llama-3.1-8b,budget=362) | cake(budget=362,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1.6,tau2=0.6)
-            cake(preset=llama-3.1-8b,budget=363) | cake(budget=363,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=1.6,tau2=0.4)
-            cake(preset=qwen-2.5-7b,tau1=2) | cake(budget=1024,window=32,gamma=200,allocation=waterfill,order=position,cascading=true,tau1=2,tau2=0.6)
-            cake(gamma=0.50,allocation=official,order=official,cascading=false) | cake(budget=1024,window=32,gamma=0.5,allocation=official,order=official,cascading=false,tau1=1,tau2=1)
+            cake | cake(budget=1024,window=32,gamma=200,pool=avg,kernel=5,allocation=waterfill,order=position,cascading=true,tau1=1,tau2=1)
+            ' cake ( window = 8 , budget = 64 ) ' | cake(budget=64,window=8,gamma=200,pool=avg,kernel=5,allocation=waterfill,order=position,cascading=true,tau1=1,tau2=1)
+            cake(preset=llama-3.1-8b) | cake(budget=1024,window=32,gamma=200,pool=avg,kernel=5,allocation=waterfill,order=position,cascading=true,tau1=1.6,tau2=0.4)
+            cake(preset=llama-3.1-8b,budget=362) | cake(budget=362,window=32,gamma=200,pool=avg,kernel=5,allocation=waterfill,order=position,cascading=true,tau1=1.6,tau2=0.6)
+            cake(preset=llama-3.1-8b,budget=363) | cake(budget=363,window=32,gamma=200,pool=avg,kernel=5,allocation=waterfill,order=position,cascading=true,tau1=1.6,tau2=0.4)
+            cake(preset=qwen-2.5-7b,tau1=2) | cake(budget=1024,window=32,gamma=200,pool=avg,kernel=5,allocation=waterfill,order=position,cascading=true,tau1=2,tau2=0.6)
+            cake(gamma=0.50,allocation=official,order=official,cascading=false) | cake(budget=1024,window=32,gamma=0.5,pool=avg,kernel=5,allocation=official,order=official,cascading=false,tau1=1,tau2=1)
             snapkv(budget=64) | snapkv(budget=64,window=32,pool=avg,kernel=5,reduce=mean,reducefirst=false)
             snapkv(pool=max) | snapkv(budget=1024,window=32,pool=max,kernel=7,reduce=mean,reducefirst=false)
             streaming(budget=00512) | streaming(budget=512,sinks=4)
@@ -41,7 +41,7 @@ class PoliciesTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             snapvk | There is no policy snapvk; did you mean snapkv? Known are full, cake, snapkv, pyramidkv, sagekv, h2o, tova, knorm, keydiff, streaming, random.
-            cake(budgt=5) | Policy cake has no budgt; did you mean budget? It takes budget, window, gamma, allocation, order, cascading, tau1, tau2, preset.
+            cake(budgt=5) | Policy cake has no budgt; did you mean budget? It takes budget, window, gamma, pool, kernel, allocation, order, cascading, tau1, tau2, preset.
             full(budget=5) | Policy full has no budget; it takes no settings.
             cake(budget=0) | Policy cake: budget=0 is not possible; it must be a whole number from 1 to 16777216.
             cake(budget=99999999999999999999) | Policy cake: budget=99999999999999999999 is not possible; it must be a whole number from 1 to 16777216.
