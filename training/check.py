@@ -1,0 +1,98 @@
+"""A self-check of a few seconds: the language, the tokenizer, the generator, one tiny training, export and back.
+
+    python3 training/check.py
+"""
+
+import random
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import export
+import language
+import tasks
+import train
+import vocabulary
+from evaluate import exact, sample, wilson
+from presets import MIX, PRESETS
+from sequences import DRILLS, Prose, Sequences, seeded
+from transformer import BlockedAttention
+
+
+def main():
+    torch.set_num_threads(2)
+    words = language.load()
+    for name, pool in words["pools"].items():
+        assert not set(pool["train"]) & set(pool["heldout"]), name
+    rng = random.Random(1)
+    text = " ".join(language.filler_sentence(words, rng, "train") for _ in range(3000))
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        tokenizer = vocabulary.train(text, language.single_tokens(words), PRESETS["check"].shape.vocabulary)
+        tokenizer.save(str(folder / "tokenizer.json"))
+        encoder = vocabulary.load(folder / "tokenizer.json")
+        check_encoder(encoder)
+        for half in language.HALVES:
+            sentences = [encoder(" " + language.filler_sentence(words, rng, half)) for _ in range(500)]
+            np.save(folder / f"{half}_tokens.npy", np.concatenate(sentences).astype(np.uint16))
+            np.save(folder / f"{half}_offsets.npy", np.concatenate([[0], np.cumsum([len(s) for s in sentences])]))
+        check_sequences(Sequences(words, encoder, Prose(folder, "train"), "train"))
+        check_attention()
+        run = train.Training(PRESETS["check"], folder, folder / "run", 0, 0, "cpu")
+        losses = []
+        while run.progress() < 1:
+            losses.append(run.one_step())
+        run.save()
+        again = train.Training(PRESETS["check"], folder, folder / "run", 0, 0, "cpu")
+        assert again.step == run.step and again.tokens == run.tokens
+        assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), again.model.parameters()))
+        export.write(run.model, folder / "tokenizer.json", folder / "model")
+        model = export.load(folder / "model")
+        for written, read in zip(run.model.parameters(), model.parameters()):
+            assert torch.equal(written.detach().to(torch.bfloat16).float(), read.detach())
+        right = exact(model, sample(again.heldout_set, "needle", 128, 4), torch.float32)
+        assert len(right) == 4
+    low, high = wilson(9, 10)
+    assert 0.59 < low < 0.61 and 0.97 < high < 0.99
+    print(f"fine: {len(losses)} steps, loss {losses[0]:.2f} to {losses[-1]:.2f}")
+
+
+def check_encoder(encoder):
+    for text in (" The code of Marlow is 4821.", ' "It\'s Tobin\'s," he said... 12  spaces', "x\n y\t", " naïve"):
+        assert encoder(text) == encoder.tokenizer.encode(text, add_special_tokens=False).ids, text
+        assert encoder.tokenizer.decode(encoder(text)) == text, text
+
+
+def check_sequences(sequences):
+    for family in (*tasks.FAMILIES, *DRILLS):
+        assert family in MIX
+        for length in (128, 256):
+            for index in range(5):
+                tokens, weights = sequences.training(seeded(family, length, index), family, length)
+                assert len(tokens) == len(weights) <= length, family
+                same, _ = sequences.training(seeded(family, length, index), family, length)
+                assert same == tokens, "the same seed gives the same text"
+        if family in tasks.FAMILIES:
+            for first in (False, True):
+                prompt, answer = sequences.evaluation(seeded(family), family, 512, first=first)
+                assert 256 < len(prompt) + len(answer) <= 512, family
+
+
+def check_attention():
+    """The attention written for CPUs against PyTorch's, result and gradients."""
+    torch.manual_seed(1)
+    query, key, value = (torch.randn(2, 2, *rest, requires_grad=True) for rest in ((2, 300, 16), (300, 16), (300, 16)))
+    ours = BlockedAttention.apply(query * 0.25, key, value)
+    theirs = torch.nn.functional.scaled_dot_product_attention(
+        query, key[:, :, None].expand_as(query), value[:, :, None].expand_as(query), is_causal=True)
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    weights = torch.randn_like(ours)
+    for one, other in zip(torch.autograd.grad((ours * weights).sum(), (query, key, value)),
+                          torch.autograd.grad((theirs * weights).sum(), (query, key, value))):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+if __name__ == "__main__":
+    main()
