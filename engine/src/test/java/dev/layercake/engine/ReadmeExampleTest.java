@@ -52,6 +52,6 @@ final class ReadmeExampleTest {
                 .waitFor();
         String printed = Files.readString(output);
         assertThat(exitCode).as(printed).isZero();
-        assertThat(printed).contains(" 4821\n").contains("cake(budget=768").contains("MiB");
+        assertThat(printed).contains(" 4821\n").contains("cake(budget=512").contains("MiB");
     }
 }
