@@ -59,6 +59,7 @@ final class PoliciesCommand implements Callable<Integer> {
             if (!policy.source().isEmpty()) {
                 out.println("    " + policy.source());
             }
+            out.println("    memory: " + policy.memory() + "; cost: " + policy.cost());
             for (Parameter parameter : policy.parameters()) {
                 out.printf("    %-22s %s; %s%n", withDefault(parameter), parameter.meaning(), parameter.range());
             }
@@ -70,15 +71,21 @@ final class PoliciesCommand implements Callable<Integer> {
     }
 
     private static String markdown(List<Policies.Description> descriptions) {
-        StringBuilder table =
-                new StringBuilder("| name | what it keeps or changes | source | parameters |\n|---|---|---|---|\n");
+        StringBuilder table = new StringBuilder("""
+                | name | what it does | entries per head while decoding | cost beside `full` | source |
+                |---|---|---|---|---|
+                """);
+        StringBuilder settings = new StringBuilder("\n| name | settings and their defaults |\n|---|---|\n");
         for (Policies.Description policy : descriptions) {
+            table.append("| `%s` | %s | %s | %s | %s |%n"
+                    .formatted(policy.name(), policy.summary(), policy.memory(), policy.cost(), policy.source()));
             List<String> parameters = policy.parameters().stream()
                     .map(parameter -> "`" + withDefault(parameter) + "` " + parameter.meaning())
                     .toList();
-            table.append("| `%s` | %s | %s | %s |%n"
-                    .formatted(policy.name(), policy.summary(), policy.source(), String.join("; ", parameters)));
+            if (!parameters.isEmpty()) {
+                settings.append("| `%s` | %s |%n".formatted(policy.name(), String.join("; ", parameters)));
+            }
         }
-        return table.toString();
+        return table.append(settings).toString();
     }
 }

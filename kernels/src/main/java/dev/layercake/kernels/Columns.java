@@ -121,8 +121,8 @@ final class Columns {
         }
     }
 
-    /** -sum of {@code p ln(p + 1e-10)} over a column of probabilities. */
-    static double entropy(long column, long stride, int count) {
+    /** -sum of {@code p ln(p + 1e-10)} over a column of probabilities; {@code room} is a vector to work with. */
+    static double entropy(long column, long stride, int count, long room) {
         FloatVector sum = FloatVector.zero(FLOATS);
         for (int i = 0; i < count; i++) {
             FloatVector probability = FloatVector.fromMemorySegment(FLOATS, ALL, column + i * stride, LITTLE);
@@ -144,7 +144,8 @@ final class Columns {
                     e.fma(FloatVector.broadcast(FLOATS, LN2_HIGH), s.add(s).add(low));
             sum = sum.sub(probability.mul(log));
         }
-        return sum.reduceLanes(VectorOperators.ADD);
+        sum.intoMemorySegment(ALL, room, LITTLE);
+        return Lanes.sum(room);
     }
 
     /** {@code x = cap * tanh(x / cap)} over consecutive vectors: a series near 0, where most logits are. */

@@ -10,6 +10,28 @@ final class Lanes {
 
     private Lanes() {}
 
+    /**
+     * Adds up the {@link #COUNT} floats of a vector that was written to {@code array[first]} and what follows, always in the
+     * same order. {@code FloatVector.reduceLanes} leaves its order open, and interpreted code has another than compiled code:
+     * the same prompt would not give the same bits twice.
+     */
+    static float sum(float[] array, int first) {
+        float sum = 0;
+        for (int i = first; i < first + COUNT; i += 4) {
+            sum += (array[i] + array[i + 2]) + (array[i + 1] + array[i + 3]);
+        }
+        return sum;
+    }
+
+    /** As {@link #sum(float[], int)}, of a vector in memory. */
+    static float sum(long address) {
+        float sum = 0;
+        for (long at = address; at < address + BYTES; at += 16) {
+            sum += (Memory.float32(at) + Memory.float32(at + 8)) + (Memory.float32(at + 4) + Memory.float32(at + 12));
+        }
+        return sum;
+    }
+
     /** Rounds {@code elements} up to whole vectors. */
     static int padded(int elements) {
         return (elements + COUNT - 1) / COUNT * COUNT;

@@ -17,10 +17,10 @@ import jdk.incubator.vector.VectorOperators;
  * blocks (Q8_0, Q4_0) read their scale where they use it: a pass of its own would cost as much as the products.
  */
 final class QuantizedGemv {
-    /** The results are the first four floats of the work array; scales begin here. */
-    private static final int SCALES = 16;
+    /** The work array begins with the four sums of {@link SimdGemv}; scales follow. */
+    private static final int SCALES = SimdGemv.SUMS;
 
-    /** Products of two rows, of four for Q8_0, that are left in {@code work[row]} and what follows. */
+    /** Products of two rows, of four for Q8_0, whose vectors of sums are left at {@code row} and what follows. */
     private static final LoopTable LOOPS = new LoopTable(
             MethodHandles.lookup(),
             MethodType.methodType(void.class, long.class, long.class, int.class, long.class, float[].class, int.class),
@@ -38,7 +38,7 @@ final class QuantizedGemv {
 
     static int workFloats(int inputs) {
         // Q4_K: four rows, each with a scale and a minimum for every 32 elements. Q6_K: a scale for every 16.
-        return SCALES + 8 * (inputs / 32) + 8;
+        return SCALES + 8 * (inputs / 32);
     }
 
     /** The loop that {@link #four} is given. */
@@ -46,9 +46,18 @@ final class QuantizedGemv {
         return LOOPS.loop(type);
     }
 
-    /** Leaves the four products in {@code work[0..3]}. */
+    /** Leaves the four products at {@code out} and every {@code outStep} bytes after. */
     static void four(
-            MethodHandle loop, DType type, long a, long step, int inputs, long x, long prepared, float[] work) {
+            MethodHandle loop,
+            DType type,
+            long a,
+            long step,
+            int inputs,
+            long x,
+            long prepared,
+            float[] work,
+            long out,
+            long outStep) {
         int blocks = inputs / type.blockElements();
         int scales = blocks * 256 / 32;
         for (int row = 0; row < 4; row++) {
@@ -62,10 +71,11 @@ final class QuantizedGemv {
         for (int row = 0; row < 4; row += type == DType.Q8_0 ? 4 : 2) {
             products(loop, a + row * step, step, blocks, x, work, row);
         }
+        for (int row = 0; row < 4; row++) {
+            Memory.putFloat32(out + row * outStep, Lanes.sum(work, row * LANES));
+        }
         if (type == DType.Q4_K) {
-            for (int row = 0; row < 4; row++) {
-                work[row] -= minima(work, SCALES + (4 + row) * scales, scales, prepared);
-            }
+            subtractMinima(work, scales, prepared, out, outStep);
         }
     }
 
@@ -130,10 +140,10 @@ final class QuantizedGemv {
                     .fma(high, VectorWidth.signedFloats(at + d + 2).mul(low))
                     .fma(scale(at + d), sumD);
         }
-        work[row] = sumA.reduceLanes(VectorOperators.ADD);
-        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
-        work[row + 2] = sumC.reduceLanes(VectorOperators.ADD);
-        work[row + 3] = sumD.reduceLanes(VectorOperators.ADD);
+        sumA.intoArray(work, row * LANES);
+        sumB.intoArray(work, (row + 1) * LANES);
+        sumC.intoArray(work, (row + 2) * LANES);
+        sumD.intoArray(work, (row + 3) * LANES);
     }
 
     /** The same at any width, a vector at a time. */
@@ -151,10 +161,10 @@ final class QuantizedGemv {
             sumC = signed(at + 2 * step).mul(factor).fma(scale(block + 2 * step), sumC);
             sumD = signed(at + 3 * step).mul(factor).fma(scale(block + 3 * step), sumD);
         }
-        work[row] = sumA.reduceLanes(VectorOperators.ADD);
-        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
-        work[row + 2] = sumC.reduceLanes(VectorOperators.ADD);
-        work[row + 3] = sumD.reduceLanes(VectorOperators.ADD);
+        sumA.intoArray(work, row * LANES);
+        sumB.intoArray(work, (row + 1) * LANES);
+        sumC.intoArray(work, (row + 2) * LANES);
+        sumD.intoArray(work, (row + 3) * LANES);
     }
 
     private static FloatVector scale(long address) {
@@ -175,8 +185,8 @@ final class QuantizedGemv {
             sumA = nibbles(at, low, high, start).fma(scale(block), sumA);
             sumB = nibbles(at + step, low, high, start).fma(scale(block + step), sumB);
         }
-        work[row] = sumA.reduceLanes(VectorOperators.ADD);
-        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
+        sumA.intoArray(work, row * LANES);
+        sumB.intoArray(work, (row + 1) * LANES);
     }
 
     private static FloatVector nibbles(long address, FloatVector low, FloatVector high, FloatVector start) {
@@ -202,8 +212,8 @@ final class QuantizedGemv {
             sumA = scaledNibbles(at, low, high, work, scale, sumA);
             sumB = scaledNibbles(at + step, low, high, work, scale + scales, sumB);
         }
-        work[row] = sumA.reduceLanes(VectorOperators.ADD);
-        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
+        sumA.intoArray(work, row * LANES);
+        sumB.intoArray(work, (row + 1) * LANES);
     }
 
     private static FloatVector scaledNibbles(
@@ -217,6 +227,15 @@ final class QuantizedGemv {
         return second.fma(VectorWidth.broadcast(work[scale + 1]), withFirst);
     }
 
+    private static void subtractMinima(float[] work, int scales, long sums, long out, long outStep) {
+        // A step of 0 is one row four times.
+        for (int row = 0; row < (outStep == 0 ? 1 : 4); row++) {
+            long at = out + row * outStep;
+            float minima = minima(work, SCALES + (4 + row) * scales, scales, sums);
+            Memory.putFloat32(at, Memory.float32(at) - minima);
+        }
+    }
+
     /** The sum over runs of a run's minimum times the sum of its x. */
     private static float minima(float[] work, int first, int runs, long sums) {
         FloatVector total = VectorWidth.broadcast(0);
@@ -225,7 +244,8 @@ final class QuantizedGemv {
             total = FloatVector.fromArray(VectorWidth.FLOATS, work, first + run)
                     .fma(VectorWidth.load(sums + 4L * run), total);
         }
-        float rest = total.reduceLanes(VectorOperators.ADD);
+        total.intoArray(work, 0);
+        float rest = Lanes.sum(work, 0);
         for (; run < runs; run++) {
             rest += work[first + run] * Memory.float32(sums + 4L * run);
         }
@@ -247,8 +267,8 @@ final class QuantizedGemv {
             sumA = partA.fma(VectorWidth.broadcast(work[scale]), sumA);
             sumB = partB.fma(VectorWidth.broadcast(work[scale + scales]), sumB);
         }
-        work[row] = sumA.reduceLanes(VectorOperators.ADD);
-        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
+        sumA.intoArray(work, row * LANES);
+        sumB.intoArray(work, (row + 1) * LANES);
     }
 
     private static FloatVector signed(long address) {
@@ -258,11 +278,11 @@ final class QuantizedGemv {
     /** Writes the sum of each run of 32 elements. */
     static void sumRuns(long x, int inputs, long target) {
         for (int run = 0; run < inputs / 32; run++) {
-            FloatVector sum = VectorWidth.load(x + 128L * run);
-            for (int i = LANES; i < 32; i += LANES) {
-                sum = sum.add(VectorWidth.load(x + 128L * run + 4L * i));
+            float sum = 0;
+            for (long at = x + 128L * run; at < x + 128L * (run + 1); at += 4) {
+                sum += Memory.float32(at);
             }
-            Memory.putFloat32(target + 4L * run, sum.reduceLanes(VectorOperators.ADD));
+            Memory.putFloat32(target + 4L * run, sum);
         }
     }
 }

@@ -42,7 +42,9 @@ final class SimdElementwise {
             even = first.fma(first, even);
             odd = second.fma(second, odd);
         }
-        float squares = even.add(odd).reduceLanes(VectorOperators.ADD);
+        float[] lanes = new float[LANES];
+        even.add(odd).intoArray(lanes, 0);
+        float squares = Lanes.sum(lanes, 0);
         for (; i < columns; i++) {
             squares += Memory.float32(x + 4L * i) * Memory.float32(x + 4L * i);
         }

@@ -3,7 +3,6 @@ package dev.layercake.kernels;
 import static dev.layercake.kernels.VectorWidth.LANES;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * A matrix times a few vectors, or times one if {@link SimdGemv} does not know the dtype: pieces of four far rows are
@@ -13,7 +12,7 @@ final class SimdFewTokens {
     /** Elements of a row that are decoded at a time; four such pieces fit into 32 KiB with x. A whole number of blocks. */
     private static final int PIECE = 1024;
 
-    /** Rows a little apart from a power of two, so that they do not share cache sets. */
+    /** Rows a little apart from a power of two, so that they do not share cache sets; a vector of sums fits in between. */
     private static final long STRIDE = 4L * (PIECE + 16);
 
     static final long SCRATCH_BYTES = 4 * STRIDE;
@@ -119,7 +118,9 @@ final class SimdFewTokens {
 
     /** Adds the lanes, the elements from {@code from} on that filled no vector, and what earlier pieces gave. */
     private static void finish(FloatVector lanes, long row, long x, int from, int count, long out, boolean start) {
-        float sum = lanes.reduceLanes(VectorOperators.ADD);
+        // Behind the row's piece there is room for a vector.
+        VectorWidth.store(row + 4L * PIECE, lanes);
+        float sum = Lanes.sum(row + 4L * PIECE);
         for (int i = from; i < count; i++) {
             sum += Memory.float32(row + 4L * i) * Memory.float32(x + 4L * i);
         }

@@ -16,7 +16,10 @@ import jdk.incubator.vector.VectorOperators;
  * which makes four long sequential streams and shares the loads of x.
  */
 final class SimdGemv {
-    /** Products of four rows, of two for F16, that are left in {@code work[row]} and what follows. */
+    /** Floats at the beginning of the work array where loops leave the vectors of sums of four rows. */
+    static final int SUMS = 4 * LANES;
+
+    /** Products of four rows, of two for F16, whose vectors of sums are left at {@code row} and what follows. */
     private static final LoopTable LOOPS = new LoopTable(
             MethodHandles.lookup(),
             MethodType.methodType(void.class, long.class, long.class, int.class, long.class, float[].class, int.class),
@@ -87,19 +90,16 @@ final class SimdGemv {
             long out,
             long outStep) {
         if (type.quantized()) {
-            QuantizedGemv.four(loop, type, a, step, inputs, x, prepared, work);
-        } else {
-            products(loop, type, a, step, inputs, type == DType.F32 ? x : prepared, work);
-            int vector = type == DType.F32 ? LANES : 2 * LANES;
-            int whole = inputs / vector * vector;
-            if (whole < inputs) {
-                addRest(type, a, step, whole, inputs, x, work);
-            }
+            QuantizedGemv.four(loop, type, a, step, inputs, x, prepared, work, out, outStep);
+            return;
         }
-        Memory.putFloat32(out, work[0]);
-        Memory.putFloat32(out + outStep, work[1]);
-        Memory.putFloat32(out + 2 * outStep, work[2]);
-        Memory.putFloat32(out + 3 * outStep, work[3]);
+        products(loop, type, a, step, inputs, type == DType.F32 ? x : prepared, work);
+        int vector = type == DType.F32 ? LANES : 2 * LANES;
+        int whole = inputs / vector * vector;
+        for (int row = 0; row < 4; row++) {
+            float sum = Lanes.sum(work, row * LANES) + rest(type, a + row * step, whole, inputs, x);
+            Memory.putFloat32(out + row * outStep, sum);
+        }
     }
 
     private static void products(MethodHandle loop, DType type, long a, long step, int inputs, long x, float[] work) {
@@ -113,19 +113,19 @@ final class SimdGemv {
         }
     }
 
-    /** Adds the products of the elements at the rows' ends that fill no vector. */
-    private static void addRest(DType type, long a, long step, int from, int inputs, long x, float[] work) {
-        for (int row = 0; row < 4; row++) {
-            for (int i = from; i < inputs; i++) {
-                long at = a + row * step + type.rowBytes(i);
-                float weight = switch (type) {
-                    case F32 -> Memory.float32(at);
-                    case F16 -> Memory.float16(at);
-                    default -> Memory.bfloat16(at);
-                };
-                work[row] += weight * Memory.float32(x + 4L * i);
-            }
+    /** The products of the elements at a row's end that fill no vector. */
+    private static float rest(DType type, long row, int from, int inputs, long x) {
+        float sum = 0;
+        for (int i = from; i < inputs; i++) {
+            long at = row + type.rowBytes(i);
+            float weight = switch (type) {
+                case F32 -> Memory.float32(at);
+                case F16 -> Memory.float16(at);
+                default -> Memory.bfloat16(at);
+            };
+            sum += weight * Memory.float32(x + 4L * i);
         }
+        return sum;
     }
 
     static void float32(long a, long step, int inputs, long x, float[] work, int row) {
@@ -194,8 +194,8 @@ final class SimdGemv {
             sumA = float16Pairs(a + at, evenFactor, oddFactor, sumA);
             sumB = float16Pairs(b + at, evenFactor, oddFactor, sumB);
         }
-        work[row] = sumA.reduceLanes(VectorOperators.ADD);
-        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
+        sumA.intoArray(work, row * LANES);
+        sumB.intoArray(work, (row + 1) * LANES);
     }
 
     private static FloatVector float16Pairs(long address, FloatVector even, FloatVector odd, FloatVector sum) {
@@ -210,11 +210,12 @@ final class SimdGemv {
         return high.fma(odd, low.fma(even, sum));
     }
 
-    static void finish(FloatVector sumA, FloatVector sumB, FloatVector sumC, FloatVector sumD, float[] work, int row) {
-        work[row] = sumA.reduceLanes(VectorOperators.ADD);
-        work[row + 1] = sumB.reduceLanes(VectorOperators.ADD);
-        work[row + 2] = sumC.reduceLanes(VectorOperators.ADD);
-        work[row + 3] = sumD.reduceLanes(VectorOperators.ADD);
+    private static void finish(
+            FloatVector sumA, FloatVector sumB, FloatVector sumC, FloatVector sumD, float[] work, int row) {
+        sumA.intoArray(work, row * LANES);
+        sumB.intoArray(work, (row + 1) * LANES);
+        sumC.intoArray(work, (row + 2) * LANES);
+        sumD.intoArray(work, (row + 3) * LANES);
     }
 
     /** The even elements, then the odd ones, of as many whole pairs of vectors as there are. */

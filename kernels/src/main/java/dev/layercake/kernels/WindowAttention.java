@@ -7,7 +7,6 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Statistics of the window's attention, one call's worth; see {@link WindowStatistics}. A piece of work is one query head
@@ -176,7 +175,7 @@ final class WindowAttention {
                 long column = scores + i * panelScores + half;
                 Columns.exponentiate(column, PanelProduct.ROW_BYTES, count, largest + state);
                 Columns.multiply(column, PanelProduct.ROW_BYTES, count, weightSums + state);
-                entropy += Columns.entropy(column, PanelProduct.ROW_BYTES, count);
+                entropy += Columns.entropy(column, PanelProduct.ROW_BYTES, count, factors);
             }
             return entropy;
         }
@@ -187,7 +186,7 @@ final class WindowAttention {
             for (int lane = 0; lane < window; lane += Lanes.COUNT) {
                 sum = sum.add(FloatVector.fromMemorySegment(FLOATS, ALL, laneAddress(key, lane), LITTLE));
             }
-            return sum.reduceLanes(VectorOperators.ADD);
+            return total(sum);
         }
 
         /** A slot's sum of squared deviations over the window. */
@@ -199,12 +198,17 @@ final class WindowAttention {
                         .sub(average);
                 squares = deviation.fma(deviation, squares);
             }
-            float sum = squares.reduceLanes(VectorOperators.ADD);
+            float sum = total(squares);
             for (; lane < window; lane++) {
                 float deviation = Memory.float32(laneAddress(key, lane)) - average;
                 sum += deviation * deviation;
             }
             return sum;
+        }
+
+        private float total(FloatVector lanes) {
+            lanes.intoMemorySegment(ALL, factors, LITTLE);
+            return Lanes.sum(factors);
         }
 
         private long laneAddress(int key, int lane) {

@@ -97,6 +97,21 @@ class SimdKernelsTest {
         }
     }
 
+    /** Whether a loop is interpreted or compiled by now must not show in a single bit. */
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void sameBitsEveryTime(DType type) {
+        Tensor weights = random.weights(type, 9, 512);
+        Tensor x = random.floats(1, 512, 1);
+        Tensor out = Tensor.allocate(arena, DType.F32, 1, 9);
+        simd.matmul(weights, x, out, workers);
+        float[] first = out.toArray();
+        for (int run = 0; run < 3_000; run++) {
+            simd.matmul(weights, x, out, workers);
+        }
+        assertThat(out.toArray()).isEqualTo(first);
+    }
+
     @Test
     void moreTokensThanArePackedAtATime() {
         matmul(DType.F32, 1031, 29, 37);

@@ -7,17 +7,15 @@ import dev.layercake.kernels.DType;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kernels.Tensor;
-import dev.layercake.kernels.WindowStatistics;
 import dev.layercake.kv.policy.BudgetAllocator;
 import dev.layercake.kv.policy.EntryOrder;
+import dev.layercake.kv.policy.HeadAllocator;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
 import dev.layercake.kv.policy.Retention;
 import dev.layercake.kv.policy.Schedule;
-import dev.layercake.kv.policy.Stage;
 import java.lang.foreign.Arena;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** What a cache does besides obeying its policy: order of calls, giving up, memory, heads of different lengths. */
@@ -124,52 +122,7 @@ class KvCacheTest {
     }
 
     /** Gives the first head a third of what the others leave it; stands for methods that share among heads. */
-    private record Lopsided(BudgetAllocator layers) implements BudgetAllocator {
-        @Override
-        public int budget() {
-            return layers.budget();
-        }
-
-        @Override
-        public boolean usesWindowAttention() {
-            return layers.usesWindowAttention();
-        }
-
-        @Override
-        public boolean monotone() {
-            return layers.monotone();
-        }
-
-        @Override
-        public float preference(@Nullable WindowStatistics statistics) {
-            return layers.preference(statistics);
-        }
-
-        @Override
-        public boolean keepsAll(Stage stage) {
-            return layers.keepsAll(stage);
-        }
-
-        @Override
-        public int[] allocate(Stage stage) {
-            return layers.allocate(stage);
-        }
-
-        @Override
-        public long atMost(Stage stage) {
-            return layers.atMost(stage);
-        }
-
-        @Override
-        public int uncutCount() {
-            return layers.uncutCount();
-        }
-
-        @Override
-        public boolean ragged() {
-            return true;
-        }
-
+    private record Lopsided(BudgetAllocator layers) implements HeadAllocator {
         @Override
         public int[] heads(int count, float[][] scores) {
             int few = count / 3;

@@ -1,8 +1,6 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Divides each layer's count among its heads: Ada-KV (arXiv 2407.11550; FFY0/AdaKV efe4e2e). The heads' best scores
@@ -15,18 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param exact whether the heads' counts add up to the layer's; otherwise they are rounded one by
  *     one, to even, as in the published code, and their sum differs by a few entries
  */
-record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, boolean exact)
-        implements BudgetAllocator {
-
-    @Override
-    public int budget() {
-        return layers.budget();
-    }
-
-    @Override
-    public boolean usesWindowAttention() {
-        return layers.usesWindowAttention();
-    }
+record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, boolean exact) implements HeadAllocator {
 
     @Override
     public boolean monotone() {
@@ -34,34 +21,9 @@ record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, b
     }
 
     @Override
-    public float preference(@Nullable WindowStatistics statistics) {
-        return layers.preference(statistics);
-    }
-
-    @Override
-    public boolean keepsAll(Stage stage) {
-        return layers.keepsAll(stage);
-    }
-
-    @Override
-    public int[] allocate(Stage stage) {
-        return layers.allocate(stage);
-    }
-
-    @Override
     public long atMost(Stage stage) {
         // Rounding one by one exceeds the count by half an entry per head at most.
         return Math.min(stage.candidatesOfFirst(stage.seen()), layers.atMost(stage) + (exact ? 0 : stage.seen()));
-    }
-
-    @Override
-    public int uncutCount() {
-        return layers.uncutCount();
-    }
-
-    @Override
-    public boolean ragged() {
-        return true;
     }
 
     @Override

@@ -14,11 +14,6 @@ package dev.layercake.kv.policy;
  */
 record HeavyHitterScorer(int window, Reduction reduction, boolean countsAttention) implements TokenScorer {
     @Override
-    public int queries() {
-        return 0;
-    }
-
-    @Override
     public boolean usesAllQueries() {
         return true;
     }

@@ -11,16 +11,6 @@ record KeyDifferenceScorer(int window) implements TokenScorer {
     private static final double NO_LENGTH = 1e-12;
 
     @Override
-    public int queries() {
-        return 0;
-    }
-
-    @Override
-    public boolean usesStepAttention() {
-        return false;
-    }
-
-    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         float[] key = new float[head.headDim()];
         double[] direction = new double[head.headDim()];
@@ -41,10 +31,5 @@ record KeyDifferenceScorer(int window) implements TokenScorer {
             double length = Math.max(NO_LENGTH, Math.sqrt(KeyNormScorer.dot(key, key)));
             scores[i] = (float) (-KeyNormScorer.dot(key, anchor) / length / anchorLength);
         }
-    }
-
-    @Override
-    public void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores) {
-        throw new UnsupportedOperationException("keys are judged after a prompt only");
     }
 }

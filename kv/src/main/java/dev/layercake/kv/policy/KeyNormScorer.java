@@ -8,27 +8,12 @@ package dev.layercake.kv.policy;
  */
 record KeyNormScorer(int window) implements TokenScorer {
     @Override
-    public int queries() {
-        return 0;
-    }
-
-    @Override
-    public boolean usesStepAttention() {
-        return false;
-    }
-
-    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         float[] key = new float[head.headDim()];
         for (int i = 0; i < head.count(); i++) {
             head.key(i, key);
             scores[i] = (float) -Math.sqrt(dot(key, key));
         }
-    }
-
-    @Override
-    public void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores) {
-        throw new UnsupportedOperationException("keys are judged after a prompt only");
     }
 
     static double dot(float[] a, float[] b) {

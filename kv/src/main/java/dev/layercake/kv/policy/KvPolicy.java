@@ -25,6 +25,23 @@ public record KvPolicy(
         }
     }
 
+    /** What is not kept is dropped, and decode steps see entries by position. */
+    KvPolicy(String spec, TokenScorer scorer, BudgetAllocator allocator, Schedule schedule) {
+        this(spec, scorer, allocator, Retention.DROP, schedule, EntryOrder.POSITION);
+    }
+
+    KvPolicy withSpec(String newSpec) {
+        return new KvPolicy(newSpec, scorer, allocator, retention, schedule, order);
+    }
+
+    KvPolicy withAllocator(BudgetAllocator newAllocator) {
+        return new KvPolicy(spec, scorer, newAllocator, retention, schedule, order);
+    }
+
+    KvPolicy withOrder(EntryOrder newOrder) {
+        return new KvPolicy(spec, scorer, allocator, retention, schedule, newOrder);
+    }
+
     /** The spec without its settings: "cake", "snapkv+ada". */
     public String name() {
         return spec.replaceAll("\\([^)]*\\)", "");

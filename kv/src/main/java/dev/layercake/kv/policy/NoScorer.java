@@ -10,16 +10,6 @@ record NoScorer() implements TokenScorer {
     }
 
     @Override
-    public int queries() {
-        return 0;
-    }
-
-    @Override
-    public boolean usesStepAttention() {
-        return false;
-    }
-
-    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         Arrays.fill(scores, 0, head.count(), 0);
     }

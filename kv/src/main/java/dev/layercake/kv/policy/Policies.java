@@ -12,7 +12,7 @@ import java.util.function.Function;
  */
 public final class Policies {
     private static final List<Method> METHODS = Methods.ALL;
-    private static final List<Modifier> MODIFIERS = List.of(Methods.ADA);
+    private static final List<Modifier> MODIFIERS = Modifiers.ALL;
 
     private Policies() {}
 
@@ -21,10 +21,13 @@ public final class Policies {
      *
      * @param name as written in a spec
      * @param summary one line for a person
+     * @param memory entries per layer and head while decoding
+     * @param cost what it computes besides what {@code full} computes
      * @param source paper and reference code
      * @param parameters in the order of the canonical spec
      */
-    public record Description(String name, String summary, String source, List<Parameter> parameters) {
+    public record Description(
+            String name, String summary, String memory, String cost, String source, List<Parameter> parameters) {
         public Description {
             parameters = List.copyOf(parameters);
         }

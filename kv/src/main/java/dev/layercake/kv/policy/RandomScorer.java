@@ -10,16 +10,6 @@ package dev.layercake.kv.policy;
  */
 record RandomScorer(int window, long seed) implements TokenScorer {
     @Override
-    public int queries() {
-        return 0;
-    }
-
-    @Override
-    public boolean usesStepAttention() {
-        return false;
-    }
-
-    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         long headSeed = headSeed(head.layer(), head.kvHead());
         for (int i = 0; i < head.count(); i++) {

@@ -15,16 +15,6 @@ record RecencyScorer(int sinks) implements TokenScorer {
     }
 
     @Override
-    public int queries() {
-        return 0;
-    }
-
-    @Override
-    public boolean usesStepAttention() {
-        return false;
-    }
-
-    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         for (int i = 0; i < head.count(); i++) {
             scores[i] = score(head.position(i));

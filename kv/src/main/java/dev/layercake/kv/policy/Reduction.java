@@ -24,4 +24,9 @@ enum Reduction {
     public String toString() {
         return name().toLowerCase(Locale.ROOT);
     }
+
+    /** What the parameter {@code reduce} says. */
+    static Reduction of(Settings settings) {
+        return settings.word("reduce").equals("mean") ? MEAN : MAX;
+    }
 }

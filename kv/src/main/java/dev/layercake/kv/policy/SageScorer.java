@@ -34,11 +34,6 @@ record SageScorer(int sinks, int window, Group group) implements TokenScorer {
     }
 
     @Override
-    public boolean usesStepAttention() {
-        return false;
-    }
-
-    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         int count = head.count();
         double[] sums = new double[count];

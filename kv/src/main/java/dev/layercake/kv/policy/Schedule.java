@@ -21,4 +21,10 @@ public record Schedule(Cut prompt, boolean eachStep) {
 
     /** Nothing is ever cut. */
     public static final Schedule NEVER = new Schedule(Cut.NEVER, false);
+
+    /** Each layer is cut after the prompt and grows while decoding. */
+    public static final Schedule AFTER_PROMPT = new Schedule(Cut.EACH_LAYER, false);
+
+    /** Each layer is cut after the prompt and again in every decode step. */
+    public static final Schedule ALWAYS = new Schedule(Cut.EACH_LAYER, true);
 }

@@ -13,7 +13,9 @@ public interface TokenScorer {
     int window();
 
     /** How many of the last tokens' queries {@link #scorePrompt} needs the attention of; 0 for none. */
-    int queries();
+    default int queries() {
+        return 0;
+    }
 
     /** Whether {@link #scorePrompt} needs the attention of all new tokens, summed up for each entry. */
     default boolean usesAllQueries() {
@@ -21,7 +23,9 @@ public interface TokenScorer {
     }
 
     /** Whether {@link #scoreStep} needs the attention that the new token pays. */
-    boolean usesStepAttention();
+    default boolean usesStepAttention() {
+        return false;
+    }
 
     /**
      * Whether attention is counted: each entry remembers what it has got from all queries since it came, summed over the
@@ -45,12 +49,14 @@ public interface TokenScorer {
     void scorePrompt(PromptHead head, float[] scores);
 
     /**
-     * Scores the candidates of one head in a decode step.
+     * Scores the candidates of one head in a decode step. A scorer that judges a prompt and never again need not know how.
      *
      * @param positions of the candidates in the cache's logical order; valid in {@code [0, count)}
      * @param attention for each query head of the group the probability that the new token gives to each candidate, in the
      *     same order; one row of what was counted if {@link #countsAttention}; empty unless {@link #usesStepAttention}
      * @param scores receives a score for each candidate
      */
-    void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores);
+    default void scoreStep(int layer, int kvHead, int[] positions, int count, float[][] attention, float[] scores) {
+        throw new UnsupportedOperationException(this + " judges after a prompt only");
+    }
 }

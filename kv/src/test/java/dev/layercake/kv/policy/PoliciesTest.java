@@ -40,7 +40,6 @@ class PoliciesTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            snapvk | There is no policy snapvk; did you mean snapkv? Known are full, cake, snapkv, pyramidkv, sagekv, h2o, tova, knorm, keydiff, streaming, random.
             cake(budgt=5) | Policy cake has no budgt; did you mean budget? It takes budget, window, gamma, pool, kernel, allocation, order, cascading, tau1, tau2, preset.
             full(budget=5) | Policy full has no budget; it takes no settings.
             cake(budget=0) | Policy cake: budget=0 is not possible; it must be a whole number from 1 to 16777216.
@@ -64,8 +63,7 @@ class PoliciesTest {
             tova+ada | Policy ada: tova keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
             streaming+ada | Policy ada: streaming keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
             cake+ada+ada | Policy ada: it is given twice; give it once.
-            cake+adda | There is no modifier adda; did you mean ada? Known are ada.
-            cake+ | The policy "cake+" cannot be read: expected the name of a policy, found the end of the text; write it like cake(budget=1024,window=32).
+                        cake+ | The policy "cake+" cannot be read: expected the name of a policy, found the end of the text; write it like cake(budget=1024,window=32).
             cake+ada x | The policy "cake+ada x" cannot be read: expected '(' or the end, found 'x' at character 10; write it like cake(budget=1024,window=32).
             sagekv(budget=64,recent=61) | Policy sagekv: budget=64 does not hold sinks=4 and recent=61; make it at least 65.
             h2o(budget=10,recent=11) | Policy h2o: budget=10 does not hold recent=11; the budget counts them too, so make it at least 11 or lower recent.
@@ -78,6 +76,15 @@ class PoliciesTest {
                 .asInstanceOf(type(LayercakeException.class))
                 .extracting(LayercakeException::category)
                 .isEqualTo(LayercakeException.Category.BAD_INPUT);
+    }
+
+    @Test
+    void unknownNamesGetTheNearestAndTheList() {
+        assertThatThrownBy(() -> Policies.parse("snapvk"))
+                .hasMessageStartingWith(
+                        "There is no policy snapvk; did you mean snapkv? Known are full, cake, snapkv, ");
+        assertThatThrownBy(() -> Policies.parse("cake+adda"))
+                .hasMessageStartingWith("There is no modifier adda; did you mean ada? Known are ");
     }
 
     @ParameterizedTest

@@ -1,0 +1,57 @@
+package dev.layercake.kv.policy;
+
+import static dev.layercake.kv.policy.CommonParameters.FLAG;
+
+import dev.layercake.kv.policy.Policies.Description;
+import dev.layercake.kv.policy.Policies.Modifier;
+import java.util.List;
+
+/** What changes one part of a policy, whatever its other parts are. */
+final class Modifiers {
+    private static final Modifier ADA = new Modifier(
+            new Description(
+                    "ada",
+                    "Lets the heads of a layer compete for its budget.",
+                    "as before, but heads of different lengths",
+                    "sorting the scores of a layer",
+                    "Feng et al., NeurIPS 2025, arXiv 2407.11550; FFY0/AdaKV",
+                    List.of(
+                            Parameter.real("alpha", "0.2", 0, 1, "share of a head's budget that it has for sure"),
+                            Parameter.word(
+                                    "normalize",
+                                    "false",
+                                    FLAG,
+                                    "weigh a head by how much of its attention the budget would catch"),
+                            Parameter.word(
+                                    "rounding",
+                                    "exact",
+                                    List.of("exact", "official"),
+                                    "the layer's budget exactly, or as published (a few entries off)"))),
+            Modifiers::ada);
+
+    static final List<Modifier> ALL = List.of(ADA);
+
+    private Modifiers() {}
+
+    /** Heads of one layer that hold the same tokens have nothing to compete for. */
+    private static KvPolicy ada(KvPolicy policy, Settings settings) {
+        BudgetAllocator layers = policy.allocator();
+        if (!policy.evicts()) {
+            throw settings.refused(
+                    "there is no budget to divide in " + policy.name() + "; put it after another policy.");
+        }
+        if (policy.scorer().sharedByHeads() || policy.scorer() instanceof RecencyScorer) {
+            throw settings.refused(policy.name() + " keeps the same tokens in all heads of a layer, so there is nothing"
+                    + " to divide; put it after another policy.");
+        }
+        if (layers.ragged()) {
+            throw settings.refused("it is given twice; give it once.");
+        }
+        AdaptiveHeads heads = new AdaptiveHeads(
+                layers,
+                settings.real("alpha"),
+                settings.flag("normalize"),
+                settings.word("rounding").equals("exact"));
+        return policy.withAllocator(heads).withSpec(policy.spec() + "+" + settings.spec());
+    }
+}
