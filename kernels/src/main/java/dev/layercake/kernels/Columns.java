@@ -110,6 +110,17 @@ final class Columns {
                 .intoMemorySegment(ALL, sums, LITTLE);
     }
 
+    /** {@code target[lane] += factors[lane] * row[lane]} for each of {@code count} rows and targets. */
+    static void addScaled(long rows, long stride, int count, long factors, long targets, long targetStride) {
+        FloatVector factor = FloatVector.fromMemorySegment(FLOATS, ALL, factors, LITTLE);
+        for (int i = 0; i < count; i++) {
+            long target = targets + i * targetStride;
+            FloatVector.fromMemorySegment(FLOATS, ALL, rows + i * stride, LITTLE)
+                    .fma(factor, FloatVector.fromMemorySegment(FLOATS, ALL, target, LITTLE))
+                    .intoMemorySegment(ALL, target, LITTLE);
+        }
+    }
+
     /** Multiplies a column by {@code factors[lane]}. */
     static void multiply(long column, long stride, int count, long factors) {
         FloatVector factor = FloatVector.fromMemorySegment(FLOATS, ALL, factors, LITTLE);

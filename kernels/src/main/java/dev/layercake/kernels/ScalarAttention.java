@@ -9,6 +9,10 @@ final class ScalarAttention {
     private final KvRows[] rows;
     private final long logits;
     private final long decoded;
+    /** Of the softmax that was computed last. */
+    private float largest;
+
+    private float inverseSum;
 
     /** @param windowQueries how many rows of logits of one head are kept at a time */
     ScalarAttention(AttentionShape shape, KvRows[] rows, long windowQueries, Workers workers) {
@@ -24,11 +28,27 @@ final class ScalarAttention {
         this.logits = decoded + (long) shape.headDim() * Float.BYTES;
     }
 
-    void attend(Tensor queries, int firstPosition, Tensor out) {
+    void attend(Tensor queries, int firstPosition, Tensor out, @Nullable Tensor softmax) {
         for (int token = 0; token < queries.rows(); token++) {
             for (int head = 0; head < shape.queryHeads(); head++) {
                 probabilities(queries, token, head, firstPosition + token, true, logits);
                 weighValues(head, logits, vector(out, token, head));
+                if (softmax != null) {
+                    long target = softmax.rowAddress(token) + (long) head * Float.BYTES;
+                    Memory.putFloat32(target, largest);
+                    Memory.putFloat32(target + (long) shape.queryHeads() * Float.BYTES, inverseSum);
+                }
+            }
+        }
+    }
+
+    void attentionSums(Tensor queries, int firstPosition, double[][] sums) {
+        for (int token = 0; token < queries.rows(); token++) {
+            for (int head = 0; head < shape.queryHeads(); head++) {
+                probabilities(queries, token, head, firstPosition + token, true, logits);
+                for (int slot = 0; slot < rows[head / shape.group()].length(); slot++) {
+                    sums[head][slot] += at(logits, slot);
+                }
             }
         }
     }
@@ -79,7 +99,7 @@ final class ScalarAttention {
         KvRows entries = rows[head / shape.group()];
         long query = vector(queries, token, head);
         int oldest = shape.slidingWindow() == 0 ? Integer.MIN_VALUE : position - shape.slidingWindow() + 1;
-        float largest = Float.NEGATIVE_INFINITY;
+        largest = Float.NEGATIVE_INFINITY;
         for (int slot = 0; slot < entries.length(); slot++) {
             float logit = Float.NEGATIVE_INFINITY;
             int slotPosition = entries.position(slot);
@@ -98,6 +118,8 @@ final class ScalarAttention {
             Memory.putFloat32(target + (long) slot * Float.BYTES, weight);
             sum += weight;
         }
+        largest = Math.max(largest, Columns.LOWEST);
+        inverseSum = sum > 0 ? (float) (1 / sum) : 0;
         for (int slot = 0; slot < entries.length() && sum > 0; slot++) {
             Memory.putFloat32(target + (long) slot * Float.BYTES, (float) (at(target, slot) / sum));
         }

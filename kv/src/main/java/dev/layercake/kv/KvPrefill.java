@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * for each layer:  rows = beginLayer(layer)
  *                  for each chunk of tokens:  store(first, keys, values);  kernels.attend(..., rows, ...)
+ *                                             if (usesAllQueries()) addAttention(shape, first, queries, softmax)
  *                  endLayer(shape, windowQueries)
  * finish()
  * </pre>
@@ -147,26 +148,22 @@ public final class KvPrefill implements AutoCloseable {
         cache.layer(layer).store(newTokens - firstToken, keys, values, kernels, workers);
     }
 
+    /** Whether {@link #addAttention} must be called for all tokens of every layer. */
+    public boolean usesAllQueries() {
+        return policy.usesAllQueries() && (cuts || policy.scorer().countsAttention());
+    }
+
     /**
-     * Shows the queries of tokens that were just stored. Only a policy that judges by all queries looks; it computes their
-     * attention once more, in blocks, and keeps its sum for each entry.
+     * Adds up what the queries of tokens that were just stored pay to each entry, for a policy that judges by all queries.
+     * Their scores are computed a second time, in blocks.
      *
      * @param firstToken index among the new tokens
      * @param queries [tokens x queryHeads * headDim] float32, rotary embedding applied
+     * @param softmax [tokens x 2 * queryHeads], what {@link Kernels#attend} left for these queries
      */
-    public void addQueries(AttentionShape shape, int firstToken, Tensor queries) {
-        require(inLayer, "queries are shown");
-        if (!policy.usesAllQueries() || !(cuts || policy.scorer().countsAttention())) {
-            return;
-        }
+    public void addAttention(AttentionShape shape, int firstToken, Tensor queries, Tensor softmax) {
+        require(inLayer, "attention is added");
         LayerEntries entries = cache.layer(layer);
-        int tokensAfter = newTokens - firstToken - (int) queries.rows();
-        int[] visible = new int[entries.heads().length];
-        for (int head = 0; head < visible.length; head++) {
-            visible[head] = entries.head(head).length() - tokensAfter;
-        }
-        WindowStatistics statistics = new WindowStatistics(shape, visible);
-        kernels.windowStatistics(shape, entries.rows(), queries, firstPosition() + firstToken, statistics, workers);
         if (firstToken == 0) {
             attentionSums = new double[shape.queryHeads()][];
             for (int head = 0; head < attentionSums.length; head++) {
@@ -174,12 +171,8 @@ public final class KvPrefill implements AutoCloseable {
                         new double[entries.head(head / shape.group()).length()];
             }
         }
-        for (int head = 0; head < attentionSums.length; head++) {
-            float[] mean = statistics.mean(head);
-            for (int slot = 0; slot < mean.length; slot++) {
-                attentionSums[head][slot] += (double) mean[slot] * queries.rows();
-            }
-        }
+        int position = firstPosition() + firstToken;
+        kernels.attentionSums(shape, entries.rows(), queries, position, softmax, attentionSums, workers);
     }
 
     /**

@@ -68,7 +68,13 @@ final class ToySequence implements AutoCloseable {
             int count = Math.min(chunk, tokens - first);
             int position = prefill.firstPosition() + first;
             prefill.store(first, keys(layer, position, count, arena), values(layer, position, count, arena));
-            prefill.addQueries(shape, first, queries(layer, position, count, arena));
+            if (prefill.usesAllQueries()) {
+                Tensor queries = queries(layer, position, count, arena);
+                Tensor out = Tensor.allocate(arena, DType.F32, count, queries.columns());
+                Tensor softmax = Tensor.allocate(arena, DType.F32, count, 2L * shape.queryHeads());
+                kernels.attend(shape, rows, queries, position, out, softmax, workers);
+                prefill.addAttention(shape, first, queries, softmax);
+            }
         }
         for (KvRows head : rows) {
             assertThat(head.position(head.length() - 1)).isEqualTo(prefill.firstPosition() + tokens - 1);

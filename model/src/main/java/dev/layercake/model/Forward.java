@@ -164,8 +164,11 @@ public final class Forward implements AutoCloseable {
             int windowTokens = prefill.windowQueries();
             Tensor windowQueries = Tensor.allocate(
                     promptArena, DType.F32, windowTokens, (long) config.queryHeads() * config.headDim());
+            Tensor softmax = prefill.usesAllQueries()
+                    ? Tensor.allocate(promptArena, DType.F32, chunkTokens, 2L * config.queryHeads())
+                    : null;
             for (int layer = 0; layer < config.layerCount(); layer++) {
-                boolean onlyLast = observer == null && layer == config.layerCount() - 1;
+                boolean onlyLast = observer == null && softmax == null && layer == config.layerCount() - 1;
                 AttentionShape shape = config.attentionShape(layer);
                 KvRows[] rows = prefill.beginLayer(layer);
                 for (int first = 0; first < tokens.length; first += chunkTokens) {
@@ -174,10 +177,13 @@ public final class Forward implements AutoCloseable {
                     Tensor states = hidden.slice(first, count);
                     project(layer, weights.layers().get(layer), states, chunk, rope, first);
                     prefill.store(first, chunk.keys(), chunk.values());
-                    prefill.addQueries(shape, first, chunk.queries());
                     keepWindow(chunk.queries(), first, tokens.length, windowQueries);
-                    if (!onlyLast) {
-                        attendAndAdd(layer, shape, rows, chunk, firstPosition + first, states);
+                    if (softmax != null) {
+                        Tensor chunkSoftmax = softmax.slice(0, count);
+                        attendAndAdd(layer, shape, rows, chunk, firstPosition + first, chunkSoftmax, states);
+                        prefill.addAttention(shape, first, chunk.queries(), chunkSoftmax);
+                    } else if (!onlyLast) {
+                        attendAndAdd(layer, shape, rows, chunk, firstPosition + first, null, states);
                     } else if (first + count == tokens.length) {
                         // Nobody reads the last layer's output but the output matrix, and it reads one row.
                         Activations last = lastRow(chunk);
@@ -187,6 +193,7 @@ public final class Forward implements AutoCloseable {
                                 rows,
                                 last,
                                 firstPosition + tokens.length - 1,
+                                null,
                                 hidden.slice(tokens.length - 1, 1));
                     }
                     long done = (long) layer * tokens.length + first + count;
@@ -205,8 +212,14 @@ public final class Forward implements AutoCloseable {
     }
 
     private void attendAndAdd(
-            int layer, AttentionShape shape, KvRows[] rows, Activations chunk, int firstPosition, Tensor states) {
-        kernels.attend(shape, rows, chunk.queries(), firstPosition, chunk.attended(), workers);
+            int layer,
+            AttentionShape shape,
+            KvRows[] rows,
+            Activations chunk,
+            int firstPosition,
+            @Nullable Tensor softmax,
+            Tensor states) {
+        kernels.attend(shape, rows, chunk.queries(), firstPosition, chunk.attended(), softmax, workers);
         addAttention(weights.layers().get(layer), chunk, states);
         addFeedForward(weights.layers().get(layer), chunk, states);
     }
