@@ -138,14 +138,17 @@ public final class LanguageModel implements AutoCloseable {
 
     /** Opens a conversation under a policy. */
     public Session session(KvPolicy policy) {
-        return exclusively(() -> {
-            requireOpen();
-            Session session = new Session(this, new KvCache(pool(), policy, 0));
-            synchronized (sessions) {
-                sessions.add(session);
-            }
-            return session;
-        });
+        return exclusively(() -> open(new KvCache(pool(), policy, 0)));
+    }
+
+    /** A session of a cache that nobody else has; the caller holds {@link #exclusively}. */
+    Session open(KvCache cache) {
+        requireOpen();
+        Session session = new Session(this, cache);
+        synchronized (sessions) {
+            sessions.add(session);
+        }
+        return session;
     }
 
     /** What a first turn would need. */

@@ -21,9 +21,15 @@ import org.jspecify.annotations.Nullable;
  * model's thoughts), or a prompt was cancelled half read, the conversation is read again from its beginning.
  */
 public final class Session implements AutoCloseable {
+    /** Stands for a question that nobody has asked yet. */
+    private static final String QUESTION = "\u2370";
+
     private final LanguageModel owner;
     private final KvCache cache;
     private final List<ChatMessage> messages = new ArrayList<>();
+
+    /** What {@link #feedContext} has read of a message whose end is still to come; empty if none. */
+    private String context = "";
 
     /** The text so far as the chat template wrote it and the model continued it. */
     private String transcript = "";
@@ -87,14 +93,20 @@ public final class Session implements AutoCloseable {
      * @throws LayercakeException (over capacity) before anything is computed, if it cannot fit
      */
     public Generation ask(String message, GenerationOptions options) {
+        String begun = context;
+        String end = begun.isEmpty() ? message : " " + message.strip();
         if (owner.model().chatTemplate().isEmpty()) {
-            return generate(message, options);
+            Generation answer = generate(end, options);
+            context = "";
+            return answer;
         }
         endRunning();
+        ChatMessage whole = ChatMessage.user(begun + end);
         List<ChatMessage> asked = new ArrayList<>(messages);
-        asked.add(ChatMessage.user(message));
+        asked.add(whole);
         Generation answer = chat(asked, options);
-        messages.add(ChatMessage.user(message));
+        context = "";
+        messages.add(whole);
         answer.whenDone(() -> {
             if (answer.promptRead()) {
                 messages.add(ChatMessage.assistant(answer.textSoFar()));
@@ -173,6 +185,74 @@ public final class Session implements AutoCloseable {
                 .summary();
     }
 
+    /**
+     * Reads the beginning of a message, without answering: a text that later questions are about. The policy cuts it now,
+     * before it knows any question; {@link #fork} then begins one conversation per question from the same entries.
+     *
+     * @param text what is read; the next {@link #ask} completes the message with its question
+     * @param listener told how far the reading is
+     * @return what it took; the finish reason is {@link FinishReason#LENGTH}
+     * @throws LayercakeException (bad model) if the model's chat template does not write messages as they are
+     */
+    public GenerationSummary feedContext(String text, GenerationListener listener) {
+        endRunning();
+        requireOpen();
+        String begun = text.strip();
+        GenerationSummary summary = owner.model().chatTemplate().isEmpty()
+                ? generateNothing(begun).run(listener)
+                : feedMessage(begun, owner.model().chatTemplate().get()).run(listener);
+        context = begun;
+        return summary;
+    }
+
+    private Generation generateNothing(String text) {
+        return start(
+                owner.model().tokenizer().encode(text, tokens() == 0), transcript + text, GenerationOptions.DEFAULT, 0);
+    }
+
+    /** What the template writes up to the end of the message's text; the question will follow it. */
+    private Generation feedMessage(String begun, ChatTemplate template) {
+        Tokenizer tokenizer = owner.model().tokenizer();
+        List<ChatMessage> conversation = new ArrayList<>(messages);
+        conversation.add(ChatMessage.user(begun + " " + QUESTION));
+        String rendered = template.render(
+                conversation.stream()
+                        .map(message -> new ChatMessage(message.role(), tokenizer.guard(message.content())))
+                        .toList(),
+                ChatTemplateOptions.defaults());
+        int cut = rendered.lastIndexOf(" " + QUESTION);
+        if (cut < 0 || !rendered.startsWith(transcript)) {
+            throw LayercakeException.badModel(
+                    "The chat template of " + owner.model().name()
+                            + " changes the text of messages, so that it cannot be read before the question; give both together.");
+        }
+        String prefix = rendered.substring(0, cut);
+        return start(
+                tokenizer.encodeGuarded(prefix.substring(transcript.length()), false),
+                prefix,
+                GenerationOptions.DEFAULT,
+                0);
+    }
+
+    /**
+     * A second conversation that begins with everything this one has read: the same text, the same entries kept, in memory of its
+     * own. Neither knows of what the other reads afterwards.
+     *
+     * @throws LayercakeException (over capacity) if the pool has no room for a copy of the entries
+     */
+    public Session fork() {
+        endRunning();
+        return owner.exclusively(() -> {
+            requireOpen();
+            Session copy = owner.open(cache.fork());
+            copy.messages.addAll(messages);
+            copy.context = context;
+            copy.transcript = transcript;
+            copy.pendingToken = pendingToken;
+            return copy;
+        });
+    }
+
     private Generation begin(int[] tokens, String text, GenerationOptions options) {
         return start(tokens, text, options, options.maxTokens());
     }
@@ -236,6 +316,7 @@ public final class Session implements AutoCloseable {
     public void reset() {
         endRunning();
         messages.clear();
+        context = "";
         forget();
     }
 

@@ -261,6 +261,22 @@ final class HeadEntries {
         truncate(count);
     }
 
+    /** Takes what another head holds, on pages of its own; this one must be empty. */
+    void copyFrom(HeadEntries other) {
+        int length = other.rows.length();
+        for (int slot = 0; slot < length; slot++) {
+            if (rows.capacity() == slot) {
+                rows.addPage(lease.takePage());
+                pool.copy(other.rows.page(rows.pageCount() - 1), rows.page(rows.pageCount() - 1), pool.pageBytes());
+            }
+            rows.append(other.rows.position(slot));
+        }
+        lease.countEntries(length);
+        attention = other.attention.clone();
+        order = other.order.clone();
+        ordered = other.ordered;
+    }
+
     /** The positions held, in logical order. */
     int[] positions() {
         int[] positions = new int[rows.length()];

@@ -155,6 +155,22 @@ public final class KvCache implements AutoCloseable {
         clear();
     }
 
+    /**
+     * A second cache that holds the same text and entries, on pages of its own: what was read once can be continued in
+     * several ways. Reserves what this one has in use.
+     *
+     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool has not that much left
+     */
+    public KvCache fork() {
+        requireIdle();
+        KvCache copy = new KvCache(lease.pool(), policy, lease.bytesInUse());
+        for (int layer = 0; layer < layers.length; layer++) {
+            copy.layers[layer].copyFrom(layers[layer]);
+        }
+        copy.tokensSeen = tokensSeen;
+        return copy;
+    }
+
     /** Forgets the whole text; pages go back, the reservation stays. */
     public void clear() {
         requireIdle();

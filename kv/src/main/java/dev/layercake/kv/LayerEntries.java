@@ -28,6 +28,18 @@ final class LayerEntries {
         counts = new int[heads.length];
     }
 
+    /** Takes what another layer holds; this one must be empty. */
+    void copyFrom(LayerEntries other) {
+        for (int head = 0; head < heads.length; head++) {
+            heads[head].copyFrom(other.heads[head]);
+            counts[head] = other.counts[head];
+        }
+        windowInFront = other.windowInFront;
+        dispersion = other.dispersion;
+        shift = other.shift;
+        preference = other.preference;
+    }
+
     HeadEntries head(int index) {
         return heads[index];
     }
