@@ -92,7 +92,7 @@ final class AttentionSums {
             int from = panel.visibleFrom(0, entries, 0, to);
             for (int slot = from; slot < to; slot += BLOCK) {
                 int count = Math.min(BLOCK, to - slot);
-                RowDecoder.decodeKeys(entries, slot, count, keys, keyStride);
+                RowDecoder.decodeKeys(entries, slot, count, keys, keyStride, shape.headDim());
                 Columns.fill(totals, count * Lanes.BYTES, 0f);
                 for (int i = 0; i <= last; i++) {
                     addBlock(i, entries, slot, count);

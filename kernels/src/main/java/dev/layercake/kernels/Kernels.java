@@ -86,7 +86,7 @@ public interface Kernels {
      * every slot whose position is not greater (and inside the sliding window). Streams over the slots (online softmax,
      * FlashAttention); never a tokens x slots matrix.
      *
-     * @param rows one per KV head, positions ascending along the slots
+     * @param rows one per KV head, positions ascending along the slots of each run
      * @param queries [tokens x queryHeads * headDim], rotary embedding applied
      * @param out as {@code queries}; a query that sees no slot gets zeros
      * @param softmax if given, [tokens x 2 * queryHeads]: receives what {@link #attentionSums} needs of each query's softmax,
@@ -147,7 +147,8 @@ public interface Kernels {
      * Statistics of the window's attention; see {@link WindowStatistics}. Works head by head, so that memory stays
      * proportional to window x slots of one head per worker.
      *
-     * @param rows one per KV head, positions ascending, holding candidates and window
+     * @param rows one per KV head, positions ascending, holding candidates and window; a {@link KvRows#lower} run is attended
+     *     to but not judged
      * @param windowQueries [queries x queryHeads * headDim] of the last consecutive tokens, rotary embedding applied
      * @param firstPosition position of the first of them; the causal mask and the sliding window hold
      * @param statistics says how many slots to judge per KV head, and receives the result

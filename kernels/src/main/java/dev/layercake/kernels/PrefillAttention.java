@@ -120,18 +120,24 @@ final class PrefillAttention {
             int group = shape.group();
             panel.fill(queries, firstToken, pieceTokens, kvHead * group, group, firstPosition + firstToken);
             reset();
+            for (KvRows run = entries; run != null; run = run.lower()) {
+                attendRun(run);
+            }
+            finish(kvHead, firstToken);
+        }
+
+        private void attendRun(KvRows entries) {
             int last = panel.panels() - 1;
             int to = panel.visibleTo(last, entries, 0, entries.length());
             int from = panel.visibleFrom(0, entries, 0, to);
             for (int slot = from; slot < to; slot += BLOCK) {
                 int count = Math.min(BLOCK, to - slot);
-                RowDecoder.decodeKeys(entries, slot, count, keys, keyStride);
+                RowDecoder.decodeKeys(entries, slot, count, keys, keyStride, shape.headDim());
                 RowDecoder.decodeValues(entries, slot, count, values, valueStride, elements);
                 for (int i = 0; i <= last; i++) {
                     attendBlock(i, entries, slot, count);
                 }
             }
-            finish(kvHead, firstToken);
         }
 
         private void reset() {

@@ -163,7 +163,8 @@ final class Shapes {
             throw new IllegalArgumentException("queries " + queries + " on " + rows.length + " KV heads for " + shape);
         }
         for (KvRows head : rows) {
-            if (head.headDim() != shape.headDim()) {
+            KvRows lower = head.lower();
+            if (head.headDim() != shape.headDim() || (lower != null && lower.headDim() != shape.headDim())) {
                 throw new IllegalArgumentException("entries of " + head.headDim() + " elements for " + shape);
             }
         }

@@ -62,9 +62,12 @@ final class SimdAttention {
                 for (int token = from; token < to; token++) {
                     int slot = firstSlot + token;
                     SimdCodec.encode(
-                            entries.keyType(), keys.rowAddress(token) + column, entries.keyAddress(slot), headDim);
+                            (DType) entries.keyType(),
+                            keys.rowAddress(token) + column,
+                            entries.keyAddress(slot),
+                            headDim);
                     SimdCodec.encode(
-                            entries.valueType(),
+                            (DType) entries.valueType(),
                             values.rowAddress(token) + column,
                             entries.valueAddress(slot),
                             headDim);

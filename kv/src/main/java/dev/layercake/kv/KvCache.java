@@ -32,10 +32,11 @@ public final class KvCache implements AutoCloseable {
      */
     public KvCache(KvPool pool, KvPolicy policy, long reservedBytes) {
         this.policy = policy;
+        TierLayout tiers = TierLayout.of(pool.layout(), pool.rowsPerPage(), policy);
         this.lease = pool.lease(reservedBytes);
         this.layers = new LayerEntries[pool.layout().layers()];
         for (int layer = 0; layer < layers.length; layer++) {
-            layers[layer] = new LayerEntries(lease);
+            layers[layer] = new LayerEntries(lease, tiers);
             Arrays.fill(layers[layer].counts, policy.allocator().uncutCount());
         }
         this.judge = new StepJudge(policy);
@@ -59,12 +60,12 @@ public final class KvCache implements AutoCloseable {
         return tokensSeen;
     }
 
-    /** A layer's entries, one element per KV head, kept up to date. */
+    /** A layer's entries, one element per KV head, kept up to date; those kept in few bits are their lower run. */
     public KvRows[] rows(int layer) {
         return layers[layer].rows();
     }
 
-    /** The positions that a head holds, in the order in which decode steps judge them. */
+    /** The positions that a head holds in full, in the order in which decode steps judge them. */
     public int[] positions(int layer, int kvHead) {
         return layers[layer].head(kvHead).positions();
     }
@@ -72,7 +73,7 @@ public final class KvCache implements AutoCloseable {
     /** Bytes of the pages that a layer holds. */
     public long bytesInUse(int layer) {
         long pages = 0;
-        for (KvRows head : layers[layer].rows()) {
+        for (HeadEntries head : layers[layer].heads()) {
             pages += head.pageCount();
         }
         return pages * lease.pool().pageBytes();
@@ -81,10 +82,13 @@ public final class KvCache implements AutoCloseable {
     /** What another turn will need at most, everything held now included; pass its peak to {@link KvLease#reserve}. */
     public KvPlan plan(int promptTokens, int newTokens) {
         int[] held = new int[layers.length];
+        int[] heldLow = new int[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
             held[layer] = layers[layer].longest();
+            heldLow[layer] = layers[layer].longestLow();
         }
-        return KvPlan.of(layout(), lease.pool().rowsPerPage(), policy, held, tokensSeen, promptTokens, newTokens);
+        return KvPlan.of(
+                layout(), lease.pool().rowsPerPage(), policy, held, heldLow, tokensSeen, promptTokens, newTokens);
     }
 
     /** What each layer has and claims, from the first layer to the last. */
@@ -94,15 +98,17 @@ public final class KvCache implements AutoCloseable {
         for (int index = 0; index < layers.length; index++) {
             LayerEntries layer = layers[index];
             List<Integer> entries = new ArrayList<>();
+            List<Integer> lowEntries = new ArrayList<>();
             long limits = 0;
             for (int head = 0; head < layer.counts.length; head++) {
                 entries.add(layer.head(head).length());
-                limits += (long) layer.counts[head] + window;
+                lowEntries.add(layer.head(head).lowLength());
+                limits += judge.count(layer, head, tokensSeen) + window;
             }
             boolean limited = policy.schedule().eachStep();
             int limit = limited ? (int) (limits / layer.counts.length) : Integer.MAX_VALUE;
             float preference = Float.isNaN(layer.preference) ? 0 : layer.preference;
-            slices.add(new Slice(index, entries, limit, layer.dispersion, layer.shift, preference));
+            slices.add(new Slice(index, entries, lowEntries, limit, layer.dispersion, layer.shift, preference));
         }
         return slices;
     }
@@ -177,9 +183,9 @@ public final class KvCache implements AutoCloseable {
         tokensSeen = 0;
         for (LayerEntries layer : layers) {
             for (HeadEntries head : layer.heads()) {
-                head.truncate(0);
-                head.orderBySlot();
+                head.clear();
             }
+            layer.countedAt = 0;
             Arrays.fill(layer.counts, policy.allocator().uncutCount());
             layer.windowInFront = -1;
             layer.dispersion = 0;

@@ -9,6 +9,7 @@ import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.BudgetAllocator;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.PromptHead;
+import dev.layercake.kv.policy.Retention;
 import dev.layercake.kv.policy.Schedule.Cut;
 import dev.layercake.kv.policy.Stage;
 import dev.layercake.kv.policy.TokenScorer;
@@ -22,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * for each layer:  rows = beginLayer(layer)
- *                  for each chunk of tokens:  store(first, keys, values);  kernels.attend(..., rows, ...)
+ *                  for each chunk of tokens:  store(first, keys, values);  showQueries(shape, queries)
+ *                                             kernels.attend(..., rows, ...)
  *                                             if (usesAllQueries()) addAttention(shape, first, queries, softmax)
  *                  endLayer(shape, windowQueries)
  * finish()
@@ -50,6 +52,9 @@ public final class KvPrefill implements AutoCloseable {
     private final KvCache cache;
     private final KvPolicy policy;
     private final int newTokens;
+    /** Tokens of the text when this is over. */
+    private final int tokensAfter;
+
     private final Kernels kernels;
     private final Workers workers;
     private final int window;
@@ -62,6 +67,7 @@ public final class KvPrefill implements AutoCloseable {
     private final int[][] stages;
     private final List<float[][]> scores = new ArrayList<>();
     private double[][] attentionSums = new double[0][];
+    private ChannelMaxima largest;
     private @Nullable Observer observer;
     private long heldLater;
     private int layer = -1;
@@ -89,7 +95,9 @@ public final class KvPrefill implements AutoCloseable {
         this.granted = new int[layers];
         Arrays.fill(granted, -1);
         this.stages = new int[layers][];
-        Stage whole = new Stage(layers - 1, preferences, candidates, 0);
+        this.largest = new ChannelMaxima(cache.layout());
+        this.tokensAfter = Math.addExact(cache.tokensSeen(), newTokens);
+        Stage whole = new Stage(layers - 1, preferences, candidates, 0, tokensAfter);
         this.cuts =
                 policy.schedule().prompt() != Cut.NEVER && !policy.allocator().keepsAll(whole);
     }
@@ -146,6 +154,33 @@ public final class KvPrefill implements AutoCloseable {
                     keys.rows() + " tokens from " + firstToken + " on among " + newTokens + " new tokens");
         }
         cache.layer(layer).store(newTokens - firstToken, keys, values, kernels, workers);
+        if (balances()) {
+            if (firstToken == 0) {
+                largest = new ChannelMaxima(cache.layout());
+            }
+            largest.addKeys(keys);
+        }
+    }
+
+    /** Whether the running layer's low tier waits for this prompt to tell how its keys are to be balanced. */
+    private boolean balances() {
+        LowTier low = cache.layer(layer).head(0).low();
+        return low != null
+                && !low.settled()
+                && policy.retention() instanceof Retention.LowBit retention
+                && retention.balanced();
+    }
+
+    /**
+     * Shows the queries of tokens that were just stored; a low tier takes the size of its channels from them.
+     *
+     * @param queries [tokens x queryHeads * headDim] float32, rotary embedding applied
+     */
+    public void showQueries(AttentionShape shape, Tensor queries) {
+        require(inLayer, "queries are shown");
+        if (balances()) {
+            largest.addQueries(queries, shape.group());
+        }
     }
 
     /** Whether {@link #addAttention} must be called for all tokens of every layer. */
@@ -185,6 +220,9 @@ public final class KvPrefill implements AutoCloseable {
         require(inLayer, "a layer ends");
         inLayer = false;
         LayerEntries entries = cache.layer(layer);
+        if (balances()) {
+            largest.balance(entries);
+        }
         WindowStatistics statistics = statistics(entries, shape, windowQueries);
         entries.dispersion = statistics == null ? 0 : statistics.entropy();
         entries.shift = statistics == null ? 0 : statistics.varianceSum();
@@ -194,6 +232,7 @@ public final class KvPrefill implements AutoCloseable {
         }
         preferences[layer] = entries.preference;
         Arrays.fill(entries.counts, policy.allocator().uncutCount());
+        entries.countedAt = 0;
         Observer told = observer;
         if (cuts || told != null) {
             float[][] layerScores = score(entries, statistics);
@@ -311,7 +350,7 @@ public final class KvPrefill implements AutoCloseable {
         for (int index = 0; index <= layer; index++) {
             held[index] = Math.max(0, cache.layer(index).averageLength() - window);
         }
-        Stage stage = new Stage(layer, preferences, candidates, held, heldLater);
+        Stage stage = new Stage(layer, preferences, candidates, held, heldLater, tokensAfter);
         int[] counts = allocator.allocate(stage);
         for (int index = 0; index <= layer; index++) {
             if (counts[index] == granted[index]) {
@@ -322,6 +361,7 @@ public final class KvPrefill implements AutoCloseable {
             float[][] layerScores = scores.get(index);
             int[] perHead = allocator.heads(counts[index], layerScores);
             System.arraycopy(perHead, 0, entries.counts, 0, perHead.length);
+            entries.countedAt = tokensAfter;
             if (entries.windowInFront >= 0) {
                 for (int head = 0; head < perHead.length; head++) {
                     recut(entries, head, perHead[head], layerScores);
@@ -340,7 +380,7 @@ public final class KvPrefill implements AutoCloseable {
 
     private void recut(LayerEntries entries, int head, int count, float[][] layerScores) {
         if (count < layerScores[head].length) {
-            entries.head(head).truncate(entries.windowInFront + count);
+            entries.head(head).cutFrom(entries.windowInFront + count);
             layerScores[head] = Arrays.copyOf(layerScores[head], count);
         }
     }

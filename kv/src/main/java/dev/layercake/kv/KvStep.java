@@ -59,7 +59,7 @@ public final class KvStep implements AutoCloseable {
     /** Where attention must leave its probabilities for {@link #endLayer}; null if this layer does not need them now. */
     public @Nullable Tensor probabilities(AttentionShape shape) {
         require(inLayer, "probabilities are asked for");
-        return cache.judge().probabilities(shape, cache.layer(layer));
+        return cache.judge().probabilities(shape, cache.layer(layer), position() + 1);
     }
 
     /**
@@ -70,7 +70,7 @@ public final class KvStep implements AutoCloseable {
     public void endLayer(@Nullable Tensor probabilities) {
         require(inLayer, "a layer ends");
         inLayer = false;
-        cache.judge().evict(layer, cache.layer(layer), probabilities, workers);
+        cache.judge().evict(layer, cache.layer(layer), position() + 1, probabilities, workers);
     }
 
     /** Ends the pass: the token belongs to the text now. */

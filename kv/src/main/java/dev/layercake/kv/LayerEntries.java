@@ -13,16 +13,18 @@ final class LayerEntries {
     final int[] counts;
     /** Entries at the front of each head that are its window; -1 if the last prompt was kept whole, in order. */
     int windowInFront = -1;
+    /** Tokens of the text when the counts were set; what the budget grew by since is added to them. */
+    int countedAt;
 
     double dispersion;
     double shift;
     float preference = Float.NaN;
 
-    LayerEntries(KvLease lease) {
+    LayerEntries(KvLease lease, TierLayout layout) {
         heads = new HeadEntries[lease.pool().layout().kvHeads()];
         rows = new KvRows[heads.length];
         for (int head = 0; head < heads.length; head++) {
-            heads[head] = new HeadEntries(lease);
+            heads[head] = new HeadEntries(lease, layout);
             rows[head] = heads[head].rows();
         }
         counts = new int[heads.length];
@@ -61,6 +63,16 @@ final class LayerEntries {
         return (int) ((sum + heads.length - 1) / heads.length);
     }
 
+    /** Entries of the head that holds most in its low tier. */
+    int longestLow() {
+        int longest = 0;
+        for (HeadEntries head : heads) {
+            longest = Math.max(longest, head.lowLength());
+        }
+        return longest;
+    }
+
+    /** Entries of the head that holds most in full. */
     int longest() {
         int longest = 0;
         for (HeadEntries head : heads) {

@@ -83,7 +83,8 @@ class KvCacheTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"full", "cake(budget=12,window=4)", "h2o(budget=12)", "snapkv(budget=12,window=4)+ada"})
+    @ValueSource(
+            strings = {"full", "cake(budget=12,window=4)", "h2o(budget=12)", "snapkv(budget=12,window=4)+ada", "mikv"})
     void aForkHoldsTheSameOnPagesOfItsOwn(String spec) {
         try (ToySequence sequence = new ToySequence(LAYOUT, 2, Policies.parse(spec), 1 << 20, 8, 3)) {
             sequence.prompt(35);

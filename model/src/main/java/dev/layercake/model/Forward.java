@@ -177,6 +177,7 @@ public final class Forward implements AutoCloseable {
                     Tensor states = hidden.slice(first, count);
                     project(layer, weights.layers().get(layer), states, chunk, rope, first);
                     prefill.store(first, chunk.keys(), chunk.values());
+                    prefill.showQueries(shape, chunk.queries());
                     keepWindow(chunk.queries(), first, tokens.length, windowQueries);
                     if (softmax != null) {
                         Tensor chunkSoftmax = softmax.slice(0, count);

@@ -15,6 +15,14 @@ public interface BudgetAllocator {
     /** Entries per KV head and layer, on average over the layers, window included. */
     int budget();
 
+    /**
+     * The budget when the text has so many tokens. What it exceeds that of an earlier time by, a head may grow by while
+     * decoding; most budgets never change.
+     */
+    default int budget(int tokens) {
+        return budget();
+    }
+
     /** Whether {@link #preference} needs the statistics of the window's attention. */
     boolean usesWindowAttention();
 

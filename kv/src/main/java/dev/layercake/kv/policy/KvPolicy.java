@@ -38,6 +38,10 @@ public record KvPolicy(
         return new KvPolicy(spec, scorer, newAllocator, retention, schedule, order);
     }
 
+    KvPolicy withRetention(Retention newRetention) {
+        return new KvPolicy(spec, scorer, allocator, newRetention, schedule, order);
+    }
+
     KvPolicy withOrder(EntryOrder newOrder) {
         return new KvPolicy(spec, scorer, allocator, retention, schedule, newOrder);
     }

@@ -29,7 +29,17 @@ final class Modifiers {
                                     "the layer's budget exactly, or as published (a few entries off)"))),
             Modifiers::ada);
 
-    static final List<Modifier> ALL = List.of(ADA);
+    private static final Modifier LOWBIT = new Modifier(
+            new Description(
+                    "lowbit",
+                    "Keeps what would be dropped in a few bits, as mikv does.",
+                    "everything: as before in full, the rest in few bits",
+                    "rounding what is not kept, and reading it with each token",
+                    "Yang et al., arXiv 2402.18096",
+                    List.of(PrecisionMethods.BITS, PrecisionMethods.HIGH, PrecisionMethods.BALANCE)),
+            Modifiers::lowbit);
+
+    static final List<Modifier> ALL = List.of(ADA, LOWBIT);
 
     private Modifiers() {}
 
@@ -53,5 +63,16 @@ final class Modifiers {
                 settings.flag("normalize"),
                 settings.word("rounding").equals("exact"));
         return policy.withAllocator(heads).withSpec(policy.spec() + "+" + settings.spec());
+    }
+
+    private static KvPolicy lowbit(KvPolicy policy, Settings settings) {
+        if (!policy.evicts()) {
+            throw settings.refused(policy.name() + " drops nothing; put it after a policy with a budget.");
+        }
+        if (policy.retention() instanceof Retention.LowBit) {
+            throw settings.refused(policy.name() + " has a low tier already; leave it out.");
+        }
+        return policy.withRetention(PrecisionMethods.retention(settings))
+                .withSpec(policy.spec() + "+" + settings.spec());
     }
 }

@@ -29,6 +29,9 @@ class PoliciesTest {
             random(seed=7,budget=32) | random(budget=32,window=32,seed=7)
             sagekv(budget=65) | sagekv(budget=65,sinks=4,recent=30,group=probability)
             h2o(budget=65) | h2o(budget=65,recent=32,reduce=mean,counting=true)
+            mikv | mikv(ratio=0.2,bits=2,high=kv,balance=true)
+            mikv(bits=3,ratio=.250,high=int8) | mikv(ratio=0.25,bits=3,high=int8,balance=true)
+            h2o(budget=65)+lowbit(bits=4) | h2o(budget=65,recent=32,reduce=mean,counting=true)+lowbit(bits=4,high=kv,balance=true)
             knorm + ada(alpha=0.50) | knorm(budget=1024,window=0)+ada(alpha=0.5,normalize=false,rounding=exact)
             """)
     void canonicalSpec(String text, String canonical) {
