@@ -51,6 +51,7 @@ public record KvPlan(
         if (promptTokens < 0 || newTokens < 0) {
             throw new IllegalArgumentException(promptTokens + " prompt tokens, " + newTokens + " new tokens");
         }
+        KvCache.requireShape(policy, layout);
         Bounds bounds = new Bounds(policy, held, promptTokens, newTokens, rowsPerPage);
         long pageBytes = KvPool.pageBytes(layout, rowsPerPage);
         long heads = layout.kvHeads();

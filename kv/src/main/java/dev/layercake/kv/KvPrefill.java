@@ -200,7 +200,7 @@ public final class KvPrefill implements AutoCloseable {
             entries.preference = policy.allocator().preference(statistics);
         }
         preferences[layer] = entries.preference;
-        Arrays.fill(entries.counts, policy.allocator().uncutCount());
+        entries.uncut(policy.allocator(), layer);
         Observer told = observer;
         if (cuts || told != null) {
             float[][] layerScores = score(entries, statistics);
@@ -327,7 +327,7 @@ public final class KvPrefill implements AutoCloseable {
             granted[index] = counts[index];
             LayerEntries entries = cache.layer(index);
             float[][] layerScores = scores.get(index);
-            int[] perHead = allocator.heads(counts[index], layerScores);
+            int[] perHead = allocator.heads(stage, index, counts[index], layerScores);
             System.arraycopy(perHead, 0, entries.counts, 0, perHead.length);
             if (entries.windowInFront >= 0) {
                 for (int head = 0; head < perHead.length; head++) {

@@ -4,6 +4,7 @@ import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.BudgetAllocator;
 
 /** One layer's entries in all its heads, and what the last prompt told about the layer. */
 final class LayerEntries {
@@ -26,6 +27,13 @@ final class LayerEntries {
             rows[head] = heads[head].rows();
         }
         counts = new int[heads.length];
+    }
+
+    /** Lets each head grow to what it may hold when no prompt was cut. */
+    void uncut(BudgetAllocator allocator, int layer) {
+        for (int head = 0; head < counts.length; head++) {
+            counts[head] = allocator.uncutCount(layer, head);
+        }
     }
 
     HeadEntries head(int index) {

@@ -44,7 +44,7 @@ public record KvPolicy(
 
     /** The spec without its settings: "cake", "snapkv+ada". */
     public String name() {
-        return spec.replaceAll("\\([^)]*\\)", "");
+        return spec.replaceAll("\\(([^)\"]|\"[^\"]*\")*\\)", "");
     }
 
     /** How many of a prompt's last queries the policy must see; 0 for none. */

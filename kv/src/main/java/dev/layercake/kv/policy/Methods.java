@@ -13,7 +13,8 @@ final class Methods {
                             Methods::full)),
                     WindowMethods.ALL,
                     BaselineMethods.ALL,
-                    TextMethods.ALL)
+                    TextMethods.ALL,
+                    LearnedMethods.ALL)
             .flatMap(List::stream)
             .toList();
 

@@ -29,7 +29,7 @@ final class Modifiers {
                                     "the layer's budget exactly, or as published (a few entries off)"))),
             Modifiers::ada);
 
-    static final List<Modifier> ALL = List.of(ADA);
+    static final List<Modifier> ALL = List.of(ADA, LearnedMethods.BAKLAVA);
 
     private Modifiers() {}
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.kv.ToyProfiles;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -67,6 +68,14 @@ class PoliciesTest {
             cake+ada x | The policy "cake+ada x" cannot be read: expected '(' or the end, found 'x' at character 10; write it like cake(budget=1024,window=32).
             sagekv(budget=64,recent=61) | Policy sagekv: budget=64 does not hold sinks=4 and recent=61; make it at least 65.
             h2o(budget=10,recent=11) | Policy h2o: budget=10 does not hold recent=11; the budget counts them too, so make it at least 11 or lower recent.
+            baklava | Policy baklava: it needs a file; write baklava(profile=FILE). Make one with layercake profile.
+            cake+baklava | Policy baklava: it needs a file; write baklava(profile=FILE). Make one with layercake profile.
+            duo(ratio=1) | Policy duo: it needs a file; write duo(profile=FILE). Make one with layercake profile.
+            baklava(profile=/no/such/file.json) | There is no profile /no/such/file.json; make one with layercake profile, or correct the path.
+            baklava(profile=a b) | The policy "baklava(profile=a b)" cannot be read: expected ',' or ')', found 'b' at character 19; write it like cake(budget=1024,window=32).
+            baklava(profile="a b) | The policy "baklava(profile="a b)" cannot be read: expected '"' at the end of a value for profile, found the end of the text; write it like cake(budget=1024,window=32).
+            baklava(profile="") | Policy baklava: profile= is not possible; it must be the path of a file.
+            cake(budget="1 0") | Policy cake: budget=1 0 is not possible; it must be a whole number from 1 to 16777216.
             '' | The policy "" cannot be read: expected the name of a policy, found the end of the text; write it like cake(budget=1024,window=32).
             """)
     void precise(String text, String message) {
@@ -98,7 +107,10 @@ class PoliciesTest {
     @Test
     void everyDefaultParses() {
         for (Policies.Description description : Policies.all()) {
-            KvPolicy policy = Policies.parse(description.name());
+            boolean profiled = description.parameters().stream().anyMatch(parameter -> parameter.key().equals("profile"));
+            String file = description.name().equals("duo") ? "duo.profile" : "value.profile";
+            String spec = description.name() + (profiled ? "(profile=" + file + ")" : "");
+            KvPolicy policy = Policies.parse(ToyProfiles.with(spec, 2, 2));
             assertThat(policy.name()).isEqualTo(description.name());
             assertThat(description.summary()).endsWith(".");
             for (Parameter parameter : description.parameters()) {
