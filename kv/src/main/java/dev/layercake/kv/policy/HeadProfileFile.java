@@ -130,16 +130,16 @@ final class HeadProfileFile {
         }
         List<Double> numbers = new ArrayList<>();
         for (JsonNode number : list) {
-            numbers.add(number(number, key, key, HeadProfile.LARGEST));
+            numbers.add(read(number, key, HeadProfile.LARGEST));
         }
         return numbers;
     }
 
     private double number(JsonNode node, String key, double most) {
-        return number(node.path(key), key, key, most);
+        return read(node.path(key), key, most);
     }
 
-    private double number(JsonNode value, String key, String place, double most) {
+    private double read(JsonNode value, String place, double most) {
         double number = value.isNumber() ? value.doubleValue() : Double.NaN;
         if (!(number >= 0 && number <= most)) {
             throw damaged(place + " holds something else than a number from 0 to " + Parameter.number(most));

@@ -65,6 +65,12 @@ public record KvPolicy(
         return schedule.prompt() != Schedule.Cut.NEVER || schedule.eachStep();
     }
 
+    /** Entries per head and layer that it keeps on average; 0 if that has no limit. */
+    public int budget() {
+        int budget = allocator.budget();
+        return evicts() && budget < Integer.MAX_VALUE ? budget : 0;
+    }
+
     @Override
     public String toString() {
         return spec;
