@@ -83,7 +83,7 @@ final class ScalarAttention {
         for (int slot = 0; slot < entries.length(); slot++) {
             float logit = Float.NEGATIVE_INFINITY;
             int slotPosition = entries.position(slot);
-            if (slotPosition >= oldest && (!causal || slotPosition <= position)) {
+            if (slotPosition >= oldest && (!causal || sees(entries, slot, position))) {
                 BlockCodec.decode(entries.keyType(), entries.keyAddress(slot), decoded, shape.headDim());
                 logit = capped(dot(query) * shape.scale());
             }
@@ -101,6 +101,12 @@ final class ScalarAttention {
         for (int slot = 0; slot < entries.length() && sum > 0; slot++) {
             Memory.putFloat32(target + (long) slot * Float.BYTES, (float) (at(target, slot) / sum));
         }
+    }
+
+    /** Whether a query may look at a slot that is not later than it and, if it is hidden, its own. */
+    private static boolean sees(KvRows entries, int slot, int position) {
+        int distance = position - entries.position(slot);
+        return distance == 0 || (distance > 0 && !entries.hidden(slot));
     }
 
     private void weighValues(int head, long weights, long out) {

@@ -172,6 +172,7 @@ public final class KvCache implements AutoCloseable {
         for (int index = 0; index < layers.length; index++) {
             LayerEntries layer = layers[index];
             for (HeadEntries head : layer.heads()) {
+                head.rows().showAll();
                 head.truncate(0);
                 head.orderBySlot();
             }

@@ -7,6 +7,7 @@ import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.WindowStatistics;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.BudgetAllocator;
+import dev.layercake.kv.policy.Gating;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.PromptHead;
 import dev.layercake.kv.policy.Schedule.Cut;
@@ -147,6 +148,50 @@ public final class KvPrefill implements AutoCloseable {
         cache.layer(layer).store(newTokens - firstToken, keys, values, kernels, workers);
     }
 
+    /** Whether the policy has gates, so that {@link #gate} is to be called in each layer. */
+    public boolean gated() {
+        return policy.gating() != null;
+    }
+
+    /**
+     * Hides rejected new tokens of the running layer from the attention of all others; they leave the cache when the layer
+     * ends. What the policy protects is not rejected. To be called before the layer's attention.
+     *
+     * @param kept [kvHeads][newTokens] what the gates let through
+     */
+    public void gate(boolean[][] kept) {
+        require(inLayer, "tokens are gated");
+        Gating gating = policy.gating();
+        LayerEntries entries = cache.layer(layer);
+        if (gating == null || kept.length != entries.heads().length) {
+            throw new IllegalArgumentException("gates of " + kept.length + " heads for policy " + policy.name());
+        }
+        for (int head = 0; head < kept.length; head++) {
+            int firstSlot = entries.head(head).length() - newTokens;
+            for (int token = 0; token < newTokens; token++) {
+                if (!kept[head][token] && !gating.protects(firstPosition() + token, newTokens - 1 - token)) {
+                    entries.rows()[head].hide(firstSlot + token);
+                }
+            }
+        }
+    }
+
+    /** Drops what the gates rejected; the others keep their order. */
+    private static void dropHidden(HeadEntries head) {
+        KvRows rows = head.rows();
+        int[] sources = new int[rows.length()];
+        int count = 0;
+        for (int slot = 0; slot < sources.length; slot++) {
+            if (!rows.hidden(slot)) {
+                sources[count++] = slot;
+            }
+        }
+        rows.showAll();
+        if (count < sources.length) {
+            head.arrange(sources, count);
+        }
+    }
+
     /**
      * Shows the queries of tokens that were just stored. Only a policy that judges by all queries looks; it computes their
      * attention once more, in blocks, and keeps its sum for each entry.
@@ -192,6 +237,11 @@ public final class KvPrefill implements AutoCloseable {
         require(inLayer, "a layer ends");
         inLayer = false;
         LayerEntries entries = cache.layer(layer);
+        if (gated()) {
+            for (HeadEntries head : entries.heads()) {
+                dropHidden(head);
+            }
+        }
         WindowStatistics statistics = statistics(entries, shape, windowQueries);
         entries.dispersion = statistics == null ? 0 : statistics.entropy();
         entries.shift = statistics == null ? 0 : statistics.varianceSum();

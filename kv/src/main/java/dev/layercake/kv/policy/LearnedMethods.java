@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalDouble;
 
 /** Methods that know something of the model beforehand: a file that was calibrated or trained for it. */
 final class LearnedMethods {
@@ -68,7 +69,22 @@ final class LearnedMethods {
                                             "ratio", "0.5", 0, 1, "share of the heads that keep first and recent tokens"),
                                     Parameter.whole("sinks", "128", 0, 4096, "first tokens, always kept"),
                                     Parameter.whole("recent", "256", 1, MOST_TOKENS, "recent tokens, always kept"))),
-                    LearnedMethods::duo));
+                    LearnedMethods::duo),
+            new Method(
+                    new Description(
+                            "gate",
+                            "Trained gates reject entries before a layer's attention sees them.",
+                            "what the gates let through, and one entry more per token; room for all is reserved",
+                            "a small attention of its own in each layer",
+                            "Zeng et al., arXiv 2410.12876",
+                            List.of(
+                                    Parameter.file("weights", "a safetensors file with gates for this model"),
+                                    Parameter.real(
+                                            "threshold", "", 0, 1, "a score must exceed it; the file says it, usually 0.5"),
+                                    Parameter.whole("sinks", "0", 0, 4096, "first tokens that no gate rejects"),
+                                    Parameter.whole(
+                                            "recent", "0", 0, MOST_TOKENS, "last prompt tokens that no gate rejects"))),
+                    LearnedMethods::gate));
 
     static final Modifier BAKLAVA = new Modifier(
             new Description(
@@ -121,7 +137,7 @@ final class LearnedMethods {
     /** Heads that must hold the same tokens cannot be given different budgets. */
     private static KvPolicy divided(KvPolicy policy, Settings settings) {
         HeadProfile profile = profile(settings, Measure.VALUE);
-        if (!policy.evicts() || policy.allocator().budget() == Integer.MAX_VALUE) {
+        if (policy.budget() == 0) {
             throw settings.refused(
                     "there is no budget to divide in " + policy.name() + "; put it after another policy.");
         }
@@ -195,5 +211,13 @@ final class LearnedMethods {
                 new RecencyScorer(sinks),
                 new StreamingHeads(profile, settings.real("ratio"), sinks + settings.whole("recent")),
                 Schedule.ALWAYS);
+    }
+
+    private static KvPolicy gate(Settings settings) {
+        Path weights = settings.file("weights", "Gates are trained by training/gates.py.");
+        OptionalDouble threshold =
+                settings.has("threshold") ? OptionalDouble.of(settings.real("threshold")) : OptionalDouble.empty();
+        Gating gating = new Gating(weights, threshold, settings.whole("sinks"), settings.whole("recent"));
+        return new KvPolicy(settings.spec(), new GateScorer(gating), new Unlimited(), Schedule.NEVER);
     }
 }

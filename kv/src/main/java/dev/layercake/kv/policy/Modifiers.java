@@ -36,7 +36,7 @@ final class Modifiers {
     /** Heads of one layer that hold the same tokens have nothing to compete for. */
     private static KvPolicy ada(KvPolicy policy, Settings settings) {
         BudgetAllocator layers = policy.allocator();
-        if (!policy.evicts()) {
+        if (policy.budget() == 0) {
             throw settings.refused(
                     "there is no budget to divide in " + policy.name() + "; put it after another policy.");
         }
@@ -44,8 +44,12 @@ final class Modifiers {
             throw settings.refused(policy.name() + " keeps the same tokens in all heads of a layer, so there is nothing"
                     + " to divide; put it after another policy.");
         }
-        if (layers.ragged()) {
+        if (layers instanceof AdaptiveHeads) {
             throw settings.refused("it is given twice; give it once.");
+        }
+        if (layers.ragged()) {
+            throw settings.refused(
+                    "the heads' budgets are divided already in " + policy.name() + "; divide them once.");
         }
         AdaptiveHeads heads = new AdaptiveHeads(
                 layers,

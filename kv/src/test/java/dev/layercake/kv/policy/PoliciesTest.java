@@ -30,6 +30,9 @@ class PoliciesTest {
             random(seed=7,budget=32) | random(budget=32,window=32,seed=7)
             sagekv(budget=65) | sagekv(budget=65,sinks=4,recent=30,group=probability)
             h2o(budget=65) | h2o(budget=65,recent=32,reduce=mean,counting=true)
+            gate(weights=a/b.safetensors) | gate(weights=a/b.safetensors,sinks=0,recent=0)
+            gate(weights=" a (1)+b, c ",threshold=0.50) | gate(weights=" a (1)+b, c ",threshold=0.5,sinks=0,recent=0)
+            gate(weights="C:\\gates\\w") | gate(weights=C:\\gates\\w,sinks=0,recent=0)
             knorm + ada(alpha=0.50) | knorm(budget=1024,window=0)+ada(alpha=0.5,normalize=false,rounding=exact)
             """)
     void canonicalSpec(String text, String canonical) {
@@ -76,6 +79,8 @@ class PoliciesTest {
             baklava(profile="a b) | The policy "baklava(profile="a b)" cannot be read: expected '"' at the end of a value for profile, found the end of the text; write it like cake(budget=1024,window=32).
             baklava(profile="") | Policy baklava: profile= is not possible; it must be the path of a file.
             cake(budget="1 0") | Policy cake: budget=1 0 is not possible; it must be a whole number from 1 to 16777216.
+            gate | Policy gate: it needs a file; write gate(weights=FILE). Gates are trained by training/gates.py.
+            gate(weights=w)+ada | Policy ada: there is no budget to divide in gate; put it after another policy.
             '' | The policy "" cannot be read: expected the name of a policy, found the end of the text; write it like cake(budget=1024,window=32).
             """)
     void precise(String text, String message) {
@@ -109,7 +114,8 @@ class PoliciesTest {
         for (Policies.Description description : Policies.all()) {
             boolean profiled = description.parameters().stream().anyMatch(parameter -> parameter.key().equals("profile"));
             String file = description.name().equals("duo") ? "duo.profile" : "value.profile";
-            String spec = description.name() + (profiled ? "(profile=" + file + ")" : "");
+            boolean gated = description.name().equals("gate");
+            String spec = description.name() + (profiled ? "(profile=" + file + ")" : gated ? "(weights=w)" : "");
             KvPolicy policy = Policies.parse(ToyProfiles.with(spec, 2, 2));
             assertThat(policy.name()).isEqualTo(description.name());
             assertThat(description.summary()).endsWith(".");
