@@ -3,6 +3,7 @@ package dev.layercake.engine;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.KvCache;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.model.Forward;
 import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
@@ -253,18 +254,86 @@ public final class Session implements AutoCloseable {
         });
     }
 
+    /**
+     * Continues the text with tokens that are given, and says how likely the model found each: the first ones are read as
+     * a prompt, which the policy may cut, the others one by one as if they had been generated (teacher forcing).
+     *
+     * @param prompt at least one token
+     * @param continuation the tokens to judge
+     * @return natural logarithm of the probability of each token of the continuation, given all before it
+     * @throws LayercakeException (over capacity) before anything is computed, if it cannot fit
+     */
+    public double[] score(int[] prompt, int[] continuation) {
+        endRunning();
+        requireOpen();
+        if (prompt.length == 0) {
+            throw LayercakeException.badInput("There is nothing to read: the prompt is empty.");
+        }
+        requireVocabulary(continuation);
+        int[] tokens = withPending(prompt);
+        requireContext(tokens.length, continuation.length);
+        reserve(tokens.length, continuation.length);
+        cancelled = false;
+        float[] logits = new float[owner.model().config().vocabularySize()];
+        double[] likelihoods = new double[continuation.length];
+        try {
+            owner.prefill(cache, tokens, Forward.Progress.NONE, this::cancelled, logits);
+            for (int index = 0; index < continuation.length; index++) {
+                if (index > 0) {
+                    owner.decode(cache, continuation[index - 1], this::cancelled, logits);
+                }
+                likelihoods[index] = logProbability(logits, continuation[index]);
+            }
+        } catch (RuntimeException | Error e) {
+            lost();
+            throw e;
+        }
+        Tokenizer tokenizer = owner.model().tokenizer();
+        int last = continuation.length == 0 ? -1 : continuation[continuation.length - 1];
+        grown(transcript + tokenizer.decode(prompt, false) + tokenizer.decode(continuation, false), last);
+        return likelihoods;
+    }
+
+    private void requireVocabulary(int[] tokens) {
+        int vocabulary = owner.model().config().vocabularySize();
+        for (int token : tokens) {
+            if (token < 0 || token >= vocabulary) {
+                throw LayercakeException.badInput("token " + token + " is outside the model's vocabulary of "
+                        + vocabulary + "; the tokenizer belongs to another model");
+            }
+        }
+    }
+
+    private static double logProbability(float[] logits, int token) {
+        double largest = Double.NEGATIVE_INFINITY;
+        for (float logit : logits) {
+            largest = Math.max(largest, logit);
+        }
+        double sum = 0;
+        for (float logit : logits) {
+            sum += Math.exp(logit - largest);
+        }
+        return logits[token] - largest - Math.log(sum);
+    }
+
+    /** New tokens behind the one that is not in the cache yet, if there is one. */
+    private int[] withPending(int[] newTokens) {
+        if (pendingToken < 0) {
+            return newTokens;
+        }
+        int[] tokens = new int[newTokens.length + 1];
+        tokens[0] = pendingToken;
+        System.arraycopy(newTokens, 0, tokens, 1, newTokens.length);
+        return tokens;
+    }
+
     private Generation begin(int[] tokens, String text, GenerationOptions options) {
         return start(tokens, text, options, options.maxTokens());
     }
 
     private Generation start(int[] newTokens, String text, GenerationOptions options, int maxTokens) {
         requireOpen();
-        int[] tokens = newTokens;
-        if (pendingToken >= 0) {
-            tokens = new int[newTokens.length + 1];
-            tokens[0] = pendingToken;
-            System.arraycopy(newTokens, 0, tokens, 1, newTokens.length);
-        }
+        int[] tokens = withPending(newTokens);
         if (newTokens.length == 0) {
             throw LayercakeException.badInput("There is nothing to read: the prompt is empty.");
         }

@@ -219,4 +219,27 @@ final class Columns {
                     .intoMemorySegment(ALL, address, LITTLE);
         }
     }
+
+    /**
+     * Puts -infinity where a row's entry is out of a lane's reach: the lane's position is {@code reaches} or more beyond the
+     * entry's.
+     *
+     * @param lanePositions a vector of ints
+     * @param positions of all slots; row i is slot {@code slot + i}
+     * @param reaches of all slots
+     */
+    static void hideBeyond(
+            long column, long stride, int count, long lanePositions, int[] positions, int[] reaches, int slot) {
+        IntVector queries = IntVector.fromMemorySegment(INTS, ALL, lanePositions, LITTLE);
+        for (int i = 0; i < count; i++) {
+            long address = column + i * stride;
+            FloatVector.fromMemorySegment(FLOATS, ALL, address, LITTLE)
+                    .blend(
+                            Float.NEGATIVE_INFINITY,
+                            queries.sub(positions[slot + i])
+                                    .compare(VectorOperators.GE, reaches[slot + i])
+                                    .cast(FLOATS))
+                    .intoMemorySegment(ALL, address, LITTLE);
+        }
+    }
 }

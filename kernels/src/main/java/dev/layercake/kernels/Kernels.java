@@ -83,7 +83,8 @@ public interface Kernels {
 
     /**
      * Causal attention of consecutive tokens, the prefill's: query t has position {@code firstPosition + t} and sees
-     * every slot whose position is not greater (and inside the sliding window). Streams over the slots (online softmax,
+     * every slot whose position is not greater (and inside the sliding window), unless the slot is hidden from it ({@link
+     * KvRows#hide}). Streams over the slots (online softmax,
      * FlashAttention); never a tokens x slots matrix.
      *
      * @param rows one per KV head, positions ascending along the slots of each run
@@ -150,7 +151,7 @@ public interface Kernels {
      * @param rows one per KV head, positions ascending, holding candidates and window; a {@link KvRows#lower} run is attended
      *     to but not judged
      * @param windowQueries [queries x queryHeads * headDim] of the last consecutive tokens, rotary embedding applied
-     * @param firstPosition position of the first of them; the causal mask and the sliding window hold
+     * @param firstPosition position of the first of them; the causal mask, the sliding window and hidden slots hold
      * @param statistics says how many slots to judge per KV head, and receives the result
      */
     void windowStatistics(

@@ -23,6 +23,9 @@ public final class KvRows {
     private long[] pages = new long[1];
     private int pageCount;
     private int[] positions = new int[0];
+    /** How near a query must be to see a slot: at a distance below this; empty if no slot is hidden. */
+    private int[] reaches = new int[0];
+
     private int length;
     private @Nullable KvRows lower;
     private @Nullable Tensor balancer;
@@ -187,6 +190,37 @@ public final class KvRows {
 
     public void position(int slot, int position) {
         positions[slot] = position;
+    }
+
+    /**
+     * Hides a slot from the causal attention of every token but its own. It lasts until {@link #showAll}; slots must not
+     * be moved meanwhile.
+     */
+    public void hide(int slot) {
+        if (reaches.length < length) {
+            int known = reaches.length;
+            reaches = Arrays.copyOf(reaches, length);
+            Arrays.fill(reaches, known, length, Integer.MAX_VALUE);
+        }
+        reaches[slot] = 1;
+    }
+
+    /** Lets every query see every slot again. */
+    public void showAll() {
+        reaches = new int[0];
+    }
+
+    /** Whether a slot is hidden from other tokens. */
+    public boolean hidden(int slot) {
+        return slot < reaches.length && reaches[slot] == 1;
+    }
+
+    /** How near a query must be to see each slot, at a distance below this; empty if no slot is hidden. */
+    int[] reaches() {
+        if (reaches.length > 0 && reaches.length < length) {
+            throw new IllegalStateException(length + " slots, of which " + reaches.length + " have a reach");
+        }
+        return reaches;
     }
 
     /** Adds an entry at slot {@link #length}; its page must be there, its key and value rows are the caller's to write. */

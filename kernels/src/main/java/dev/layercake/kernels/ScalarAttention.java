@@ -133,12 +133,18 @@ final class ScalarAttention {
         for (int slot = 0; slot < run.length(); slot++) {
             float logit = Float.NEGATIVE_INFINITY;
             int slotPosition = run.position(slot);
-            if (slotPosition >= oldest && (!causal || slotPosition <= position)) {
+            if (slotPosition >= oldest && (!causal || sees(run, slot, position))) {
                 run.decodeKey(slot, decoded);
                 logit = capped(dot(query) * shape.scale());
             }
             Memory.putFloat32(target + (long) slot * Float.BYTES, logit);
         }
+    }
+
+    /** Whether a query may look at a slot that is not later than it and, if it is hidden, its own. */
+    private static boolean sees(KvRows entries, int slot, int position) {
+        int distance = position - entries.position(slot);
+        return distance == 0 || (distance > 0 && !entries.hidden(slot));
     }
 
     private void weighValues(int head, long weights, long out) {

@@ -86,6 +86,32 @@ class SimdPrefillAttentionTest {
         check(shape, RandomEntries.rows(shape, DType.BF16, DType.BF16, 32), 3, 0, 0);
     }
 
+    @ParameterizedTest
+    @CsvSource({"0, 0, 2", "40, 0, 3", "0, 30, 1", "7, 0, 1"})
+    void hiddenSlotsAreSeenByTheirOwnTokenOnly(int slidingWindow, float softcap, int everyOther) {
+        AttentionShape shape = new AttentionShape(6, 2, 32, 0.2f, softcap, slidingWindow);
+        KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 16);
+        for (int head = 0; head < 2; head++) {
+            random.append(rows[head], 140 + 71, 0);
+            for (int slot = head; slot < 140 + 71; slot += everyOther) {
+                rows[head].hide(slot);
+            }
+        }
+        Tensor hidden = check(shape, rows, 71, 140, 2e-5f);
+        if (everyOther == 1) {
+            // Alone with itself a query reads its own value.
+            float[] value = new float[32];
+            rows[0].readValue(140 + 30, value);
+            for (int i = 0; i < 32; i++) {
+                assertThat(hidden.get(30, i)).isCloseTo(value[i], within(1e-6f));
+            }
+        }
+        for (KvRows head : rows) {
+            head.showAll();
+        }
+        assertThat(check(shape, rows, 71, 140, 2e-5f).toArray()).isNotEqualTo(hidden.toArray());
+    }
+
     @Test
     void hugeLogitsDoNotOverflow() {
         AttentionShape shape = new AttentionShape(4, 1, 64, 30, 0, 0);

@@ -3,9 +3,9 @@ package dev.layercake.kv;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.HeadProfile;
 import dev.layercake.kv.policy.KvPolicy;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -28,18 +28,28 @@ public final class KvCache implements AutoCloseable {
     /**
      * An empty cache that may use up to {@code reservedBytes} of the pool, {@link KvPlan#peakBytes} usually.
      *
-     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool has not that much left
+     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool has not that much left; bad input if the
+     *     policy was made for a model of another shape
      */
     public KvCache(KvPool pool, KvPolicy policy, long reservedBytes) {
+        requireShape(policy, pool.layout());
         this.policy = policy;
         TierLayout tiers = TierLayout.of(pool.layout(), pool.rowsPerPage(), policy);
         this.lease = pool.lease(reservedBytes);
         this.layers = new LayerEntries[pool.layout().layers()];
         for (int layer = 0; layer < layers.length; layer++) {
             layers[layer] = new LayerEntries(lease, tiers);
-            Arrays.fill(layers[layer].counts, policy.allocator().uncutCount());
+            layers[layer].uncut(policy.allocator(), layer);
         }
         this.judge = new StepJudge(policy);
+    }
+
+    /** Refuses a policy whose profile is that of a model of another shape. */
+    static void requireShape(KvPolicy policy, KvLayout layout) {
+        HeadProfile profile = policy.allocator().profile();
+        if (profile != null) {
+            profile.requireShape(layout.layers(), layout.kvHeads());
+        }
     }
 
     public KvPolicy policy() {
@@ -181,12 +191,14 @@ public final class KvCache implements AutoCloseable {
     public void clear() {
         requireIdle();
         tokensSeen = 0;
-        for (LayerEntries layer : layers) {
+        for (int index = 0; index < layers.length; index++) {
+            LayerEntries layer = layers[index];
             for (HeadEntries head : layer.heads()) {
+                head.rows().showAll();
                 head.clear();
             }
             layer.countedAt = 0;
-            Arrays.fill(layer.counts, policy.allocator().uncutCount());
+            layer.uncut(policy.allocator(), index);
             layer.windowInFront = -1;
             layer.dispersion = 0;
             layer.shift = 0;

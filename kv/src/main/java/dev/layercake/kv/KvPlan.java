@@ -54,6 +54,7 @@ public record KvPlan(
         if (promptTokens < 0 || newTokens < 0) {
             throw new IllegalArgumentException(promptTokens + " prompt tokens, " + newTokens + " new tokens");
         }
+        KvCache.requireShape(policy, layout);
         TierLayout tiers = TierLayout.of(layout, rowsPerPage, policy);
         int tokensRead = Math.addExact(tokensSeen, promptTokens);
         Bounds bounds = new Bounds(policy, tiers, held, heldLow, promptTokens, newTokens, tokensRead);

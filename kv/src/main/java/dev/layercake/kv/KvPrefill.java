@@ -7,6 +7,7 @@ import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.WindowStatistics;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.BudgetAllocator;
+import dev.layercake.kv.policy.Gating;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.PromptHead;
 import dev.layercake.kv.policy.Retention;
@@ -171,6 +172,50 @@ public final class KvPrefill implements AutoCloseable {
                 && retention.balanced();
     }
 
+    /** Whether the policy has gates, so that {@link #gate} is to be called in each layer. */
+    public boolean gated() {
+        return policy.gating() != null;
+    }
+
+    /**
+     * Hides rejected new tokens of the running layer from the attention of all others; they leave the cache when the layer
+     * ends. What the policy protects is not rejected. To be called before the layer's attention.
+     *
+     * @param kept [kvHeads][newTokens] what the gates let through
+     */
+    public void gate(boolean[][] kept) {
+        require(inLayer, "tokens are gated");
+        Gating gating = policy.gating();
+        LayerEntries entries = cache.layer(layer);
+        if (gating == null || kept.length != entries.heads().length) {
+            throw new IllegalArgumentException("gates of " + kept.length + " heads for policy " + policy.name());
+        }
+        for (int head = 0; head < kept.length; head++) {
+            int firstSlot = entries.head(head).length() - newTokens;
+            for (int token = 0; token < newTokens; token++) {
+                if (!kept[head][token] && !gating.protects(firstPosition() + token, newTokens - 1 - token)) {
+                    entries.rows()[head].hide(firstSlot + token);
+                }
+            }
+        }
+    }
+
+    /** Drops what the gates rejected; the others keep their order. */
+    private static void dropHidden(HeadEntries head) {
+        KvRows rows = head.rows();
+        int[] sources = new int[rows.length()];
+        int count = 0;
+        for (int slot = 0; slot < sources.length; slot++) {
+            if (!rows.hidden(slot)) {
+                sources[count++] = slot;
+            }
+        }
+        rows.showAll();
+        if (count < sources.length) {
+            head.arrange(sources, count);
+        }
+    }
+
     /**
      * Shows the queries of tokens that were just stored; a low tier takes the size of its channels from them.
      *
@@ -223,6 +268,11 @@ public final class KvPrefill implements AutoCloseable {
         if (balances()) {
             largest.balance(entries);
         }
+        if (gated()) {
+            for (HeadEntries head : entries.heads()) {
+                dropHidden(head);
+            }
+        }
         WindowStatistics statistics = statistics(entries, shape, windowQueries);
         entries.dispersion = statistics == null ? 0 : statistics.entropy();
         entries.shift = statistics == null ? 0 : statistics.varianceSum();
@@ -231,7 +281,7 @@ public final class KvPrefill implements AutoCloseable {
             entries.preference = policy.allocator().preference(statistics);
         }
         preferences[layer] = entries.preference;
-        Arrays.fill(entries.counts, policy.allocator().uncutCount());
+        entries.uncut(policy.allocator(), layer);
         entries.countedAt = 0;
         Observer told = observer;
         if (cuts || told != null) {
@@ -359,7 +409,7 @@ public final class KvPrefill implements AutoCloseable {
             granted[index] = counts[index];
             LayerEntries entries = cache.layer(index);
             float[][] layerScores = scores.get(index);
-            int[] perHead = allocator.heads(counts[index], layerScores);
+            int[] perHead = allocator.heads(stage, index, counts[index], layerScores);
             System.arraycopy(perHead, 0, entries.counts, 0, perHead.length);
             entries.countedAt = tokensAfter;
             if (entries.windowInFront >= 0) {

@@ -4,6 +4,7 @@ import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.BudgetAllocator;
 
 /** One layer's entries in all its heads, and what the last prompt told about the layer. */
 final class LayerEntries {
@@ -40,6 +41,14 @@ final class LayerEntries {
         dispersion = other.dispersion;
         shift = other.shift;
         preference = other.preference;
+        countedAt = other.countedAt;
+    }
+
+    /** Lets each head grow to what it may hold when no prompt was cut. */
+    void uncut(BudgetAllocator allocator, int layer) {
+        for (int head = 0; head < counts.length; head++) {
+            counts[head] = allocator.uncutCount(layer, head);
+        }
     }
 
     HeadEntries head(int index) {

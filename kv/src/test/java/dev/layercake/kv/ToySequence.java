@@ -68,6 +68,9 @@ final class ToySequence implements AutoCloseable {
     /** Runs one layer of a prompt. */
     void layer(KvPrefill prefill, int layer, int tokens, Arena arena) {
         KvRows[] rows = prefill.beginLayer(layer);
+        if (prefill.gated()) {
+            prefill.gate(gates(layer, prefill.firstPosition(), tokens));
+        }
         for (int first = 0; first < tokens; first += chunk) {
             int count = Math.min(chunk, tokens - first);
             int position = prefill.firstPosition() + first;
@@ -108,6 +111,18 @@ final class ToySequence implements AutoCloseable {
                 step.finish();
             }
         }
+    }
+
+    /** What gates let through: of each token and head by chance, about half. */
+    boolean[][] gates(int layer, int first, int count) {
+        boolean[][] kept = new boolean[layout.kvHeads()][count];
+        for (int head = 0; head < kept.length; head++) {
+            for (int token = 0; token < count; token++) {
+                long place = ((long) layer * kept.length + head << 24) + first + token;
+                kept[head][token] = new Random(seed * 1_000_003 + place).nextInt(1000) < 500;
+            }
+        }
+        return kept;
     }
 
     Tensor keys(int layer, int first, int count, Arena arena) {

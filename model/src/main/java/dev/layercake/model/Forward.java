@@ -52,6 +52,25 @@ public final class Forward implements AutoCloseable {
          * @param hidden [tokens x hidden], valid during the call
          */
         void hidden(int index, Tensor hidden);
+
+        /**
+         * Called for each chunk of tokens in each layer, before the rotary embedding.
+         *
+         * @param firstToken index of the chunk's first token in the prompt
+         * @param queries [tokens x queryHeads * headDim]
+         * @param keys [tokens x kvHeads * headDim]
+         */
+        default void projected(int layer, int firstToken, Tensor queries, Tensor keys) {}
+
+        /**
+         * Called for each chunk of tokens in each layer, after the attention was added to the hidden states.
+         *
+         * @param values [tokens x kvHeads * headDim]
+         * @param attended [tokens x queryHeads * headDim], what each query head read
+         * @param added [tokens x hidden], what came of it
+         * @param states [tokens x hidden], the hidden states with that
+         */
+        default void attended(int layer, int firstToken, Tensor values, Tensor attended, Tensor added, Tensor states) {}
     }
 
     private final Model model;
@@ -119,6 +138,17 @@ public final class Forward implements AutoCloseable {
         }
     }
 
+    /**
+     * Reads tokens into the cache and shows an observer what happens in all layers; computes no logits.
+     *
+     * @throws CancellationException if {@code progress} says so; the cache is then empty
+     */
+    public void observe(KvCache cache, int[] tokens, Progress progress, Observer observer) {
+        try (Arena promptArena = Arena.ofShared()) {
+            prefill(cache, tokens, progress, observer, promptArena);
+        }
+    }
+
     /** Reads one token into the cache and returns the logits after it: [1 x vocabulary], valid until the next call. */
     public Tensor decode(KvCache cache, int tokenId) {
         embed(tokenId, tokenHidden);
@@ -127,7 +157,8 @@ public final class Forward implements AutoCloseable {
             for (int layer = 0; layer < config.layerCount(); layer++) {
                 Weights.Layer layerWeights = weights.layers().get(layer);
                 AttentionShape shape = config.attentionShape(layer);
-                project(layer, layerWeights, tokenHidden, token, tokenRope, 0);
+                project(layerWeights, tokenHidden, token);
+                rotate(layer, token, tokenRope, 0);
                 KvRows[] rows = step.append(layer, token.keys(), token.values());
                 Tensor probabilities = step.probabilities(shape);
                 kernels.attendOne(
@@ -175,16 +206,20 @@ public final class Forward implements AutoCloseable {
                     int count = Math.min(chunkTokens, tokens.length - first);
                     Activations chunk = activations.first(count);
                     Tensor states = hidden.slice(first, count);
-                    project(layer, weights.layers().get(layer), states, chunk, rope, first);
+                    project(weights.layers().get(layer), states, chunk);
+                    if (observer != null) {
+                        observer.projected(layer, first, chunk.queries(), chunk.keys());
+                    }
+                    rotate(layer, chunk, rope, first);
                     prefill.store(first, chunk.keys(), chunk.values());
                     prefill.showQueries(shape, chunk.queries());
                     keepWindow(chunk.queries(), first, tokens.length, windowQueries);
-                    if (softmax != null) {
-                        Tensor chunkSoftmax = softmax.slice(0, count);
-                        attendAndAdd(layer, shape, rows, chunk, firstPosition + first, chunkSoftmax, states);
-                        prefill.addAttention(shape, first, chunk.queries(), chunkSoftmax);
-                    } else if (!onlyLast) {
-                        attendAndAdd(layer, shape, rows, chunk, firstPosition + first, null, states);
+                    Tensor chunkSoftmax = softmax == null ? null : softmax.slice(0, count);
+                    if (!onlyLast) {
+                        attendAndAdd(layer, shape, rows, chunk, firstPosition, first, chunkSoftmax, states, observer);
+                        if (chunkSoftmax != null) {
+                            prefill.addAttention(shape, first, chunk.queries(), chunkSoftmax);
+                        }
                     } else if (first + count == tokens.length) {
                         // Nobody reads the last layer's output but the output matrix, and it reads one row.
                         Activations last = lastRow(chunk);
@@ -193,9 +228,11 @@ public final class Forward implements AutoCloseable {
                                 shape,
                                 rows,
                                 last,
-                                firstPosition + tokens.length - 1,
+                                firstPosition,
+                                tokens.length - 1,
                                 null,
-                                hidden.slice(tokens.length - 1, 1));
+                                hidden.slice(tokens.length - 1, 1),
+                                null);
                     }
                     long done = (long) layer * tokens.length + first + count;
                     if (!progress.advance(done, (long) config.layerCount() * tokens.length)) {
@@ -218,10 +255,15 @@ public final class Forward implements AutoCloseable {
             KvRows[] rows,
             Activations chunk,
             int firstPosition,
+            int firstToken,
             @Nullable Tensor softmax,
-            Tensor states) {
-        kernels.attend(shape, rows, chunk.queries(), firstPosition, chunk.attended(), softmax, workers);
+            Tensor states,
+            @Nullable Observer observer) {
+        kernels.attend(shape, rows, chunk.queries(), firstPosition + firstToken, chunk.attended(), softmax, workers);
         addAttention(weights.layers().get(layer), chunk, states);
+        if (observer != null) {
+            observer.attended(layer, firstToken, chunk.values(), chunk.attended(), chunk.projected(), states);
+        }
         addFeedForward(weights.layers().get(layer), chunk, states);
     }
 
@@ -239,9 +281,8 @@ public final class Forward implements AutoCloseable {
                 one.up());
     }
 
-    /** Queries, keys and values of a chunk, with their biases, norms and rotary embedding. */
-    private void project(
-            int layer, Weights.Layer layerWeights, Tensor states, Activations chunk, RopeTables rope, int firstRope) {
+    /** Queries, keys and values of a chunk, with their biases and norms. */
+    private void project(Weights.Layer layerWeights, Tensor states, Activations chunk) {
         Weights.Attention attention = layerWeights.attention();
         kernels.rmsNorm(states, layerWeights.attentionNorm(), config.normEpsilon(), chunk.normed(), workers);
         Tensor[] matrices = {
@@ -256,7 +297,11 @@ public final class Forward implements AutoCloseable {
         addBias(attention.value(), chunk.values());
         normHeads(attention.queryNorm(), chunk.queries());
         normHeads(attention.keyNorm(), chunk.keys());
-        int count = (int) states.rows();
+    }
+
+    /** The rotary embedding of a chunk's queries and keys. */
+    private void rotate(int layer, Activations chunk, RopeTables rope, int firstRope) {
+        int count = (int) chunk.queries().rows();
         Tensor cos = rope.cos(layer, firstRope, count);
         Tensor sin = rope.sin(layer, firstRope, count);
         kernels.rope(chunk.queries(), config.headDim(), cos, sin, config.interleavedRope(), workers);

@@ -1,5 +1,7 @@
 package dev.layercake.kv.policy;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What stays in the cache: one value on each axis, and the spec string that says the same.
  *
@@ -48,7 +50,7 @@ public record KvPolicy(
 
     /** The spec without its settings: "cake", "snapkv+ada". */
     public String name() {
-        return spec.replaceAll("\\([^)]*\\)", "");
+        return spec.replaceAll("\\(([^)\"]|\"[^\"]*\")*\\)", "");
     }
 
     /** How many of a prompt's last queries the policy must see; 0 for none. */
@@ -64,9 +66,20 @@ public record KvPolicy(
         return schedule.prompt() != Schedule.Cut.NEVER && scorer.usesAllQueries();
     }
 
-    /** Whether a cut can ever happen. */
+    /** Gates that reject entries of a prompt before a layer's attention; null for none. */
+    public @Nullable Gating gating() {
+        return scorer.gating();
+    }
+
+    /** Whether anything can ever be dropped. */
     public boolean evicts() {
-        return schedule.prompt() != Schedule.Cut.NEVER || schedule.eachStep();
+        return schedule.prompt() != Schedule.Cut.NEVER || schedule.eachStep() || gating() != null;
+    }
+
+    /** Entries per head and layer that it keeps on average; 0 if that has no limit. */
+    public int budget() {
+        int budget = allocator.budget();
+        return evicts() && budget < Integer.MAX_VALUE ? budget : 0;
     }
 
     @Override

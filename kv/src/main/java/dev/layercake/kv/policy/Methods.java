@@ -14,7 +14,8 @@ final class Methods {
                     WindowMethods.ALL,
                     BaselineMethods.ALL,
                     PrecisionMethods.ALL,
-                    TextMethods.ALL)
+                    TextMethods.ALL,
+                    LearnedMethods.ALL)
             .flatMap(List::stream)
             .toList();
 

@@ -39,14 +39,14 @@ final class Modifiers {
                     List.of(PrecisionMethods.BITS, PrecisionMethods.HIGH, PrecisionMethods.BALANCE)),
             Modifiers::lowbit);
 
-    static final List<Modifier> ALL = List.of(ADA, LOWBIT);
+    static final List<Modifier> ALL = List.of(ADA, LOWBIT, LearnedMethods.BAKLAVA);
 
     private Modifiers() {}
 
     /** Heads of one layer that hold the same tokens have nothing to compete for. */
     private static KvPolicy ada(KvPolicy policy, Settings settings) {
         BudgetAllocator layers = policy.allocator();
-        if (!policy.evicts()) {
+        if (!policy.evicts() || layers.budget(1) == Integer.MAX_VALUE) {
             throw settings.refused(
                     "there is no budget to divide in " + policy.name() + "; put it after another policy.");
         }
@@ -54,8 +54,12 @@ final class Modifiers {
             throw settings.refused(policy.name() + " keeps the same tokens in all heads of a layer, so there is nothing"
                     + " to divide; put it after another policy.");
         }
-        if (layers.ragged()) {
+        if (layers instanceof AdaptiveHeads) {
             throw settings.refused("it is given twice; give it once.");
+        }
+        if (layers.ragged()) {
+            throw settings.refused(
+                    "the heads' budgets are divided already in " + policy.name() + "; divide them once.");
         }
         AdaptiveHeads heads = new AdaptiveHeads(
                 layers,

@@ -1,5 +1,7 @@
 package dev.layercake.kv.policy;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * How much each entry matters: statistics in, one score per entry and head out; higher is kept, of equal scores
  * the earlier in the given order is preferred, NaN ranks last. The last {@link #window} tokens are never scored and always kept; an
@@ -39,6 +41,11 @@ public interface TokenScorer {
     /** Whether all heads of a layer keep the same tokens: they are judged by the mean of the heads' scores. */
     default boolean sharedByHeads() {
         return false;
+    }
+
+    /** Gates that reject entries before a layer's attention; null for none. */
+    default @Nullable Gating gating() {
+        return null;
     }
 
     /**
