@@ -250,7 +250,9 @@ final class BenchCommand implements Callable<Integer> {
                     parameters(language.model().parameters()),
                     language.kernelName(),
                     String.valueOf(language.options().threads()),
-                    policy.evicts() ? policy.name() + " " + policy.allocator().budget() : policy.name(),
+                    policy.evicts() && policy.allocator().budget() < Integer.MAX_VALUE
+                            ? policy.name() + " " + policy.allocator().budget()
+                            : policy.name(),
                     test,
                     String.format(Locale.ROOT, "%.2f \u00b1 %.2f", result.mean(), result.deviation()),
                     Bytes.text(result.kvBytes()),

@@ -189,9 +189,8 @@ final class InspectCommand implements Callable<Integer> {
     }
 
     private static String column(KvPolicy policy) {
-        return policy.evicts()
-                ? policy.name() + " " + Bars.number(policy.allocator().budget())
-                : policy.name();
+        boolean counted = policy.evicts() && policy.allocator().budget() < Integer.MAX_VALUE;
+        return counted ? policy.name() + " " + Bars.number(policy.allocator().budget()) : policy.name();
     }
 
     private static List<Line> all(List<TensorInfo> infos) {

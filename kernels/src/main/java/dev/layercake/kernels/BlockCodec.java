@@ -12,19 +12,16 @@ final class BlockCodec {
 
     /** Whether {@link #encode} knows the type and needs nothing else to know. */
     static boolean encodes(RowType type) {
-        return type == DType.F32
-                || type == DType.F16
-                || type == DType.BF16
-                || type == DType.Q8_0
-                || type == DType.Q4_0;
+        return type == DType.F32 || type == DType.F16 || type == DType.BF16 || type == DType.Q8_0 || type == DType.Q4_0;
     }
 
     /** Widens {@code elements}, a whole number of blocks. */
     static void decode(RowType rowType, long source, long target, long elements) {
-        if (!(rowType instanceof DType type)) {
-            LowBitCodec.decode((LowBits) rowType, source, target, Math.toIntExact(elements));
+        if (rowType instanceof LowBits low) {
+            LowBitCodec.decode(low, source, target, Math.toIntExact(elements));
             return;
         }
+        DType type = (DType) rowType;
         int blockElements = type.blockElements();
         long blocks = elements / blockElements;
         for (long block = 0; block < blocks; block++) {
@@ -50,10 +47,11 @@ final class BlockCodec {
 
     /** Narrows {@code elements}, a whole number of blocks, rounding to nearest. */
     static void encode(RowType rowType, long source, long target, long elements) {
-        if (!(rowType instanceof DType type)) {
-            LowBitCodec.encode((LowBits) rowType, source, target, Math.toIntExact(elements));
+        if (rowType instanceof LowBits low) {
+            LowBitCodec.encode(low, source, target, Math.toIntExact(elements));
             return;
         }
+        DType type = (DType) rowType;
         int blockElements = type.blockElements();
         long blocks = elements / blockElements;
         for (long block = 0; block < blocks; block++) {

@@ -65,7 +65,8 @@ class LowBitsTest {
 
     /** The nearest of the levels that the group's float16 scale and offset span, computed in double precision. */
     @ParameterizedTest
-    @CsvSource({"1, 64, 128", "2, 64, 128", "3, 64, 128", "4, 64, 128", "2, 7, 17", "3, 12, 24", "4, 40, 80", "3, 3, 5"})
+    @CsvSource({"1, 64, 128", "2, 64, 128", "3, 64, 128", "4, 64, 128", "2, 7, 17", "3, 12, 24", "4, 40, 80", "3, 3, 5"
+    })
     void roundsToTheNearestLevel(int bits, int group, int elements) {
         LowBits type = new LowBits(bits, group);
         Random numbers = new Random(bits * 100L + elements);
@@ -92,8 +93,8 @@ class LowBitsTest {
                 // Exactly between two levels, single and double precision may differ.
                 double nearest = Math.abs(actual[i] - expected) <= Math.abs(actual[i] - other) ? expected : other;
                 assertThat((double) actual[i]).isCloseTo(nearest, within(1e-6 * (Math.abs(offset) + scale * largest)));
-                assertThat(Math.abs(actual[i] - x[i]))
-                        .isLessThanOrEqualTo((float) (scale * (bits == 1 ? 0.51 : 0.5) + 2e-3 * Math.abs(most - least) + 1e-3 * Math.abs(offset)));
+                assertThat(Math.abs(actual[i] - x[i])).isLessThanOrEqualTo((float)
+                        (scale * (bits == 1 ? 0.51 : 0.5) + 2e-3 * Math.abs(most - least) + 1e-3 * Math.abs(offset)));
             }
         }
     }
@@ -184,7 +185,15 @@ class LowBitsTest {
                 KvRows rows = mixed.rows[head / shape.group()];
                 for (int slot = 0; slot < rows.length(); slot++) {
                     int plain = slotOf(mixed.plain[head / shape.group()], rows.position(slot));
-                    assertThat(probabilities.get(head, slot)).isCloseTo(plainProbabilities.get(head, plain), within(2e-5f));
+                    assertThat(probabilities.get(head, slot))
+                            .isCloseTo(plainProbabilities.get(head, plain), within(2e-5f));
+                }
+                KvRows lower = rows.lower();
+                assertThat(lower).isNotNull();
+                for (int slot = 0; slot < lower.length(); slot++) {
+                    int plain = slotOf(mixed.plain[head / shape.group()], lower.position(slot));
+                    assertThat(probabilities.get(head, rows.length() + slot))
+                            .isCloseTo(plainProbabilities.get(head, plain), within(2e-5f));
                 }
             }
             Tensor silent = Tensor.allocate(arena, DType.F32, 1, query.columns());
@@ -267,7 +276,8 @@ class LowBitsTest {
 
     private void addTo(KvRows run, KvRows source, int slot, Tensor room) {
         if (run.length() == run.capacity()) {
-            run.addPage(arena.allocate(run.rowsPerPage() * (run.keyRowBytes() + run.valueRowBytes())).address());
+            run.addPage(arena.allocate(run.rowsPerPage() * (run.keyRowBytes() + run.valueRowBytes()))
+                    .address());
         }
         run.append(source.position(slot));
         run.copyEntry(source, slot, run.length() - 1, room);

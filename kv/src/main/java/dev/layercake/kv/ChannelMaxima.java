@@ -33,8 +33,7 @@ final class ChannelMaxima {
             row = new float[columns];
         }
         for (int token = 0; token < rows.rows(); token++) {
-            MemorySegment.copy(
-                    rows.data(), ValueLayout.JAVA_FLOAT_UNALIGNED, token * rows.rowBytes(), row, 0, columns);
+            MemorySegment.copy(rows.data(), ValueLayout.JAVA_FLOAT_UNALIGNED, token * rows.rowBytes(), row, 0, columns);
             for (int vector = 0; vector * headDim < columns; vector++) {
                 add(vector * headDim, largest[vector / group]);
             }

@@ -52,6 +52,7 @@ public final class KvPrefill implements AutoCloseable {
     private final int newTokens;
     /** Tokens of the text when this is over. */
     private final int tokensAfter;
+
     private final Kernels kernels;
     private final Workers workers;
     private final int window;
@@ -242,6 +243,7 @@ public final class KvPrefill implements AutoCloseable {
             cut();
         }
         stages[layer] = counts();
+        cache.settle(layer, workers);
     }
 
     private @Nullable WindowStatistics statistics(

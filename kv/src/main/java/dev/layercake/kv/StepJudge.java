@@ -98,7 +98,8 @@ final class StepJudge {
 
     /** What a head may hold in full besides the window when the text has so many tokens. */
     long count(LayerEntries layer, int head, int tokens) {
-        long grown = (long) policy.allocator().budget(tokens) - policy.allocator().budget(layer.countedAt);
+        long grown =
+                (long) policy.allocator().budget(tokens) - policy.allocator().budget(layer.countedAt);
         return Math.max(0, layer.counts[head] + grown);
     }
 

@@ -50,7 +50,9 @@ class LowBitRetentionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cake(budget=12,window=4)", "snapkv(budget=12,window=4)+ada", "h2o(budget=12)", "tova(budget=9)"})
+    @ValueSource(
+            strings = {"cake(budget=12,window=4)", "snapkv(budget=12,window=4)+ada", "h2o(budget=12)", "tova(budget=9)"
+            })
     void aPromptIsJudgedAsIfTheRestWereDropped(String spec) {
         assertThat(keptAfter(spec + "+lowbit", 50, 0)).isDeepEqualTo(keptAfter(spec, 50, 0));
     }
@@ -217,8 +219,7 @@ class LowBitRetentionTest {
 
     @Test
     void aSequenceThatBeginsWithDecodingIsNotBalanced() {
-        try (ToySequence sequence =
-                ToySequence.planned(LAYOUT, 2, Policies.parse("mikv(ratio=0.3)"), 0, 12, 6)) {
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, Policies.parse("mikv(ratio=0.3)"), 0, 12, 6)) {
             sequence.steps(12);
             sequence.checkRows();
             KvRows low = sequence.cache.rows(0)[0].lower();

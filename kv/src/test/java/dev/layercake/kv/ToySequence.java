@@ -3,6 +3,7 @@ package dev.layercake.kv;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.ChannelBits;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
@@ -165,11 +166,17 @@ final class ToySequence implements AutoCloseable {
 
     /** Nothing is forgotten, and what lies in the low tier is what lay above, rounded once. */
     private void checkLow(KvRows high, KvRows low, int layer, int head) {
-        int[] all = IntStream.concat(IntStream.of(held(layer, head)), IntStream.of(low.positions()).limit(low.length()))
+        int[] all = IntStream.concat(
+                        IntStream.of(held(layer, head)),
+                        IntStream.of(low.positions()).limit(low.length()))
                 .sorted()
                 .toArray();
         assertThat(all).containsExactly(IntStream.range(0, cache.tokensSeen()).toArray());
         assertThat(low.pageCount()).isEqualTo((low.length() + low.rowsPerPage() - 1) / low.rowsPerPage());
+        if (low.keyType() instanceof ChannelBits) {
+            // Rounded in groups: checked where a sequence is computed a second time.
+            return;
+        }
         try (Arena arena = Arena.ofConfined()) {
             KvRows before = oneRow(high.keyType(), high.valueType(), arena);
             KvRows after = oneRow(low.keyType(), low.valueType(), arena);
@@ -193,7 +200,8 @@ final class ToySequence implements AutoCloseable {
 
     private KvRows oneRow(RowType keyType, RowType valueType, Arena arena) {
         KvRows rows = new KvRows(keyType, valueType, layout.headDim(), 1);
-        rows.addPage(arena.allocate(rows.keyRowBytes() + rows.valueRowBytes() + 8).address());
+        rows.addPage(
+                arena.allocate(rows.keyRowBytes() + rows.valueRowBytes() + 8).address());
         rows.append(0);
         return rows;
     }
