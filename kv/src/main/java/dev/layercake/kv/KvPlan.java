@@ -114,7 +114,7 @@ public record KvPlan(
         long keptPages = pages;
         long grownPages = 0;
         int end = Math.addExact(Math.addExact(held[0], heldLow[0]), Math.addExact(promptTokens, newTokens));
-        long mostSlow = end - copy.exact(end);
+        long mostSlow = (long) end - copy.exact(end);
         for (int layer = 0; layer < held.length && newTokens > 0; layer++) {
             int staged = Math.addExact(held[layer], promptTokens);
             long all = (long) staged + newTokens;

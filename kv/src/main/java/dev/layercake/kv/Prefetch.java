@@ -18,7 +18,6 @@ import org.jspecify.annotations.Nullable;
  * fills the other. The order of a layer is {@link #arrive}, attention, {@link #choose}, {@link #request}.
  */
 final class Prefetch implements AutoCloseable {
-    private final KvLease lease;
     private final SlowCopy slow;
     private final int most;
     private final Layer[] layers;
@@ -45,7 +44,6 @@ final class Prefetch implements AutoCloseable {
     }
 
     Prefetch(KvLease lease, TierLayout tiers, SlowCopy slow, int most) {
-        this.lease = lease;
         this.slow = slow;
         this.most = most;
         KvLayout layout = lease.pool().layout();

@@ -22,7 +22,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -227,14 +229,15 @@ class SpeculativeStepTest {
         }
 
         /** Attention on the first tokens, and on a guess's own key if one is given. */
-        private double[] weights(int layer, int head, float[] query, int tokens, int low, int[] fetched, float[] own) {
+        private double[] weights(
+                int layer, int head, float[] query, int tokens, int low, int[] fetched, float @Nullable [] own) {
             double[] weights = new double[tokens + (own == null ? 0 : 1)];
             double largest = Double.NEGATIVE_INFINITY;
             for (int token = 0; token < weights.length; token++) {
                 double dot = 0;
-                double[] key = token < tokens ? row(1, layer, head, token, low, fetched) : null;
+                double[] key = token < tokens ? row(1, layer, head, token, low, fetched) : widened(own);
                 for (int i = 0; i < CHANNELS; i++) {
-                    dot += query[i] * (key == null ? own[i] : key[i]);
+                    dot += query[i] * key[i];
                 }
                 weights[token] = dot / Math.sqrt(CHANNELS);
                 largest = Math.max(largest, weights[token]);
@@ -250,12 +253,17 @@ class SpeculativeStepTest {
             return weights;
         }
 
+        private static double[] widened(float @Nullable [] exact) {
+            double[] row = new double[CHANNELS];
+            Arrays.setAll(row, i -> Objects.requireNonNull(exact)[i]);
+            return row;
+        }
+
         private double[] row(int kind, int layer, int head, int token, int low, int[] fetched) {
             float[] exact = part(vector(kind, layer, token, HEADS), head);
             double[] row = new double[CHANNELS];
             if (token >= low || Arrays.binarySearch(fetched, token) >= 0) {
-                Arrays.setAll(row, i -> exact[i]);
-                return row;
+                return widened(exact);
             }
             for (int i = 0; i < CHANNELS; i++) {
                 float[] together = kind == 1
@@ -305,8 +313,7 @@ class SpeculativeStepTest {
         long bytes = KvPlan.of(layout, policy, 64 + 32 * 256, 0).peakBytes();
         try (ToySequence sequence = new ToySequence(layout, 1, policy, bytes, KvPool.DEFAULT_ROWS_PER_PAGE, 4)) {
             sequence.prompt(64 + 32 * 256);
-            KvRows low = sequence.cache.rows(0)[0].lower();
-            assertThat(low).isNotNull();
+            KvRows low = Objects.requireNonNull(sequence.cache.rows(0)[0].lower());
             assertThat(low.length()).isEqualTo(32 * 256);
             assertThat(8.0 * (low.keyRowBytes() + low.valueRowBytes()) / 256).isEqualTo(bitsPerElement);
             double fast = (double) sequence.pool.bytesInUse() - 64 * layout.entryBytes();

@@ -38,7 +38,7 @@ final class PrecisionMethods {
                     new Description(
                             "specache",
                             "Holds all but the recent tokens in 1 or 2 bits, and fetches exact pairs that a guessed token looks at.",
-                            "everything, most of it in few bits; everything exact in a file or in RAM",
+                            "everything, most of it in few bits, and that exact in a file or in RAM",
                             "a second row in each decode step, and the fetched pairs",
                             "Jie et al., ICML 2025, arXiv 2503.16163",
                             List.of(
@@ -66,7 +66,7 @@ final class PrecisionMethods {
                                             "slow",
                                             "file",
                                             List.of("file", "ram"),
-                                            "where everything exact lies: a temporary file, or RAM"))),
+                                            "where the exact pairs lie: a temporary file, or RAM"))),
                     PrecisionMethods::specache));
 
     private PrecisionMethods() {}

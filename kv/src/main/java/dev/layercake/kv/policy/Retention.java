@@ -34,9 +34,9 @@ public sealed interface Retention {
      * next token will look at are fetched: SpeCache (Jie et al., ICML 2025, arXiv 2503.16163; no official code). Keys have a
      * scale per channel and group of tokens, values one per token and group of channels, as in KIVI (arXiv 2402.02750).
      *
-     * <p>Deviations: an entry's key and value change tiers together, a group of tokens at a time, so that between residual
+     * <p>Deviations: the slow tier holds only what the pool holds in few bits; an entry's key and value change tiers together, a group of tokens at a time, so that between residual
      * and residual + group - 1 tokens are exact; a later prompt reads what is held in few bits as it is, and what was
-     * fetched is fetched anew after it.
+     * fetched is fetched anew after it. Entries that have just left the residual can be fetched for the next token already.
      *
      * @param bits per element, 1 or 2
      * @param fetch exact pairs per head that are fetched for each token; 0 for none, which is KIVI and needs no slow tier
