@@ -37,7 +37,11 @@ final class SummaryText {
                 ? ""
                 : String.format(Locale.ROOT, " (%.0f %%)", 100.0 * kv.bytesNow() / kv.bytesFull());
         return Bytes.text(kv.bytesNow()) + " now" + share + ", " + Bytes.text(kv.bytesPeak())
-                + " at its peak; full would take " + Bytes.text(kv.bytesFull());
+                + " at its peak; full would take " + Bytes.text(kv.bytesFull()) + slow(kv);
+    }
+
+    private static String slow(KvUsage kv) {
+        return kv.bytesSlow() == 0 ? "" : "; " + Bytes.text(kv.bytesSlow()) + " in the slow tier";
     }
 
     /** A headline and a bar per layer. */

@@ -38,6 +38,7 @@ final class BarsTest {
                 1024,
                 2048,
                 4096,
+                0,
                 List.of(
                         new Slice(0, List.of(1000, 1000), List.of(0, 0), 1000, 0, 0, 1),
                         new Slice(1, List.of(250, 250), List.of(0, 0), 250, 0, 0, 1),

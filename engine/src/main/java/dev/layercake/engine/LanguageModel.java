@@ -11,6 +11,7 @@ import dev.layercake.kv.KvPool;
 import dev.layercake.kv.policy.HeadProfile;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
+import dev.layercake.kv.policy.Retention;
 import dev.layercake.model.Forward;
 import dev.layercake.model.Model;
 import java.lang.foreign.MemorySegment;
@@ -231,8 +232,13 @@ public final class LanguageModel implements AutoCloseable {
                 kv.peakBytes(),
                 kv.keptBytes(),
                 kv.fullBytes(),
-                Forward.prefillBytes(model, promptTokens) + judgingBytes(policy, promptTokens),
+                Forward.prefillBytes(model, promptTokens) + judgingBytes(policy, promptTokens) + slowInRam(kv, policy),
                 MachineMemory.here().availableBytes() + idlePages + heldBytes);
+    }
+
+    /** Bytes of a slow tier that is no file. */
+    private static long slowInRam(KvPlan kv, KvPolicy policy) {
+        return policy.retention() instanceof Retention.LowCopy copy && !copy.inFile() ? kv.slowBytes() : 0;
     }
 
     /** Bytes that a policy takes to judge a prompt: attention of its queries per thread, scores per layer and head. */

@@ -65,11 +65,12 @@ public final class Session implements AutoCloseable {
                 cache.lease().bytesInUse(),
                 cache.lease().peakBytes(),
                 cache.plan(0, 0).fullBytes(),
+                cache.slowBytes(),
                 cache.slices()));
     }
 
     /**
-     * Where in the text the entries lie that a head holds now.
+     * Where in the text the entries lie that a head holds in full now.
      *
      * @return positions of tokens, counted from 0, ascending
      */
@@ -367,7 +368,7 @@ public final class Session implements AutoCloseable {
             MemoryPlan plan =
                     owner.plan(kvPlan, policy(), promptTokens, cache.lease().bytesInUse());
             plan.requireFits();
-            cache.lease().reserve(kvPlan.peakBytes());
+            cache.reserve(promptTokens, maxTokens);
             return plan;
         });
     }

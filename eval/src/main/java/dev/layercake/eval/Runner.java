@@ -84,7 +84,7 @@ public final class Runner {
                 sample.labels(),
                 policy.spec(),
                 promptTokens,
-                policy.budget(),
+                policy.budget(promptTokens),
                 policy.scorer().window(),
                 sample.answer().strip(),
                 summary.text().strip(),

@@ -17,10 +17,11 @@ final class BlockCodec {
 
     /** Widens {@code elements}, a whole number of blocks. */
     static void decode(RowType rowType, long source, long target, long elements) {
-        if (!(rowType instanceof DType type)) {
-            LowBitCodec.decode((LowBits) rowType, source, target, Math.toIntExact(elements));
+        if (rowType instanceof LowBits low) {
+            LowBitCodec.decode(low, source, target, Math.toIntExact(elements));
             return;
         }
+        DType type = (DType) rowType;
         int blockElements = type.blockElements();
         long blocks = elements / blockElements;
         for (long block = 0; block < blocks; block++) {
@@ -46,10 +47,11 @@ final class BlockCodec {
 
     /** Narrows {@code elements}, a whole number of blocks, rounding to nearest. */
     static void encode(RowType rowType, long source, long target, long elements) {
-        if (!(rowType instanceof DType type)) {
-            LowBitCodec.encode((LowBits) rowType, source, target, Math.toIntExact(elements));
+        if (rowType instanceof LowBits low) {
+            LowBitCodec.encode(low, source, target, Math.toIntExact(elements));
             return;
         }
+        DType type = (DType) rowType;
         int blockElements = type.blockElements();
         long blocks = elements / blockElements;
         for (long block = 0; block < blocks; block++) {

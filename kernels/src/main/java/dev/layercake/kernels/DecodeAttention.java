@@ -212,7 +212,7 @@ final class DecodeAttention {
         long end = spanStart(worker + 1, count);
         long first = 0;
         for (int head = 0; head < rows.length; head++) {
-            int told = rows[head].length();
+            int told = rows[head].told((int) target.columns());
             int from = Math.clamp(start - first, 0, told);
             int to = Math.clamp(end - first, 0, told);
             first += lengths[head];
@@ -256,6 +256,8 @@ final class DecodeAttention {
         private boolean bfloat16Values;
         /** Whether the run that the span is at leaves probabilities. */
         private boolean told;
+        /** Where its slots begin in the probabilities. */
+        private int runStart;
 
         Span(long scratch) {
             queries = scratch;
@@ -278,7 +280,9 @@ final class DecodeAttention {
                 if (runFrom < runTo) {
                     arrange(run, head, begun);
                     begun = true;
-                    told = probabilities != null && first == 0;
+                    told = probabilities != null
+                            && first + run.length() <= rows[head].told((int) probabilities.columns());
+                    runStart = first;
                     attendRun(head, run, runFrom, runTo);
                 }
                 first += run.length();
@@ -376,6 +380,9 @@ final class DecodeAttention {
         }
 
         private boolean visible(KvRows entries, int slot) {
+            if (entries.hides(slot)) {
+                return false;
+            }
             return shape.slidingWindow() == 0 || (long) position - entries.position(slot) < shape.slidingWindow();
         }
 
@@ -468,7 +475,7 @@ final class DecodeAttention {
 
         private void mask(KvRows entries, int slot, int count, long runScores) {
             int filled = (count + GroupProduct.KEYS - 1) / GroupProduct.KEYS * GroupProduct.KEYS;
-            int firstUnseen = shape.slidingWindow() == 0 ? count : 0;
+            int firstUnseen = shape.slidingWindow() == 0 && !entries.hidesAny() ? count : 0;
             for (int i = firstUnseen; i < filled; i++) {
                 if (i >= count || !visible(entries, slot + i)) {
                     for (int member = 0; member < GroupProduct.QUERIES; member++) {
@@ -486,7 +493,7 @@ final class DecodeAttention {
             int members = Math.min(GroupProduct.QUERIES, shape.group() - tile * GroupProduct.QUERIES);
             for (int member = 0; member < members; member++) {
                 int queryHead = head * shape.group() + tile * GroupProduct.QUERIES + member;
-                long row = target.rowAddress(queryHead) + (long) slot * Float.BYTES;
+                long row = target.rowAddress(queryHead) + (long) (runStart + slot) * Float.BYTES;
                 for (int i = 0; i < count; i++) {
                     Memory.putFloat32(row + (long) i * Float.BYTES, Memory.float32(scoreAddress(runScores, i, member)));
                 }
@@ -499,7 +506,7 @@ final class DecodeAttention {
                 return;
             }
             for (int member = 0; member < shape.group(); member++) {
-                long row = target.rowAddress(head * shape.group() + member) + (long) slot * Float.BYTES;
+                long row = target.rowAddress(head * shape.group() + member) + (long) (runStart + slot) * Float.BYTES;
                 for (int i = 0; i < count; i++) {
                     Memory.putFloat32(row + (long) i * Float.BYTES, Float.NEGATIVE_INFINITY);
                 }

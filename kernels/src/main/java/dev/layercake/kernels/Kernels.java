@@ -133,7 +133,8 @@ public interface Kernels {
      * @param position of the query; with a sliding window older slots get probability 0
      * @param out as {@code query}
      * @param probabilities if given, [queryHeads x at least the longest length]: row h receives the softmax attention on
-     *     slots {@code [0, length)} of its KV head
+     *     slots {@code [0, length)} of its KV head, and behind them on those of its lower runs, as many runs as there are
+     *     columns for
      */
     void attendOne(
             AttentionShape shape,

@@ -1,6 +1,7 @@
 package dev.layercake.kernels;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +30,7 @@ public final class KvRows {
     private int length;
     private @Nullable KvRows lower;
     private @Nullable Tensor balancer;
+    private @Nullable BitSet hidden;
 
     public KvRows(RowType keyType, RowType valueType, int headDim, int rowsPerPage) {
         if (rowsPerPage < 1) {
@@ -40,6 +42,11 @@ public final class KvRows {
         this.rowsPerPage = rowsPerPage;
         this.keyRowBytes = keyType.rowBytes(headDim);
         this.valueRowBytes = valueType.rowBytes(headDim);
+        if (valueType instanceof ChannelBits
+                || (keyType instanceof ChannelBits blocks && rowsPerPage % blocks.rows() != 0)) {
+            throw new IllegalArgumentException(
+                    "keys in " + keyType + ", values in " + valueType + ", " + rowsPerPage + " rows per page");
+        }
     }
 
     public RowType keyType() {
@@ -85,6 +92,13 @@ public final class KvRows {
         return pages[index];
     }
 
+    /** Address of the block of keys in which a slot's key lies; its first row is at a multiple of the block's rows. */
+    long keyBlock(int slot) {
+        int inPage = slot % rowsPerPage;
+        int rows = ((ChannelBits) keyType).rows();
+        return pages[slot / rowsPerPage] + (inPage - inPage % rows) * keyRowBytes;
+    }
+
     public long keyAddress(int slot) {
         return pages[slot / rowsPerPage] + (slot % rowsPerPage) * keyRowBytes;
     }
@@ -106,6 +120,15 @@ public final class KvRows {
     /** Entries of this run and the one below it. */
     int entries() {
         return lower == null ? length : Math.addExact(length, lower.entries());
+    }
+
+    /** Entries of the first runs, as many of these as have so much room together. */
+    int told(int room) {
+        int sum = 0;
+        for (KvRows run = this; run != null && run.length <= room - sum; run = run.lower) {
+            sum += run.length;
+        }
+        return sum;
     }
 
     /** What keys are multiplied with before they are stored here, and after they are read; null if they are not. */
@@ -139,6 +162,10 @@ public final class KvRows {
 
     /** Widens the key at a slot to packed float32 in memory, in plain arithmetic. */
     void decodeKey(int slot, long target) {
+        if (keyType instanceof ChannelBits blocks) {
+            ChannelBitCodec.decode(blocks, keyBlock(slot), slot % blocks.rows(), target, headDim);
+            return;
+        }
         BlockCodec.decode(keyType, keyAddress(slot), target, headDim);
         if (balancer != null) {
             multiply(target, balancer.rowAddress(1));
@@ -169,6 +196,46 @@ public final class KvRows {
         BlockCodec.encode(keyType, room.address(), keyAddress(slot), headDim);
         source.decodeValue(sourceSlot, room.address());
         BlockCodec.encode(valueType, room.address(), valueAddress(slot), headDim);
+    }
+
+    /**
+     * Stores a block of entries here too, whose keys share their scales; see {@link ChannelBits}.
+     *
+     * @param source rows of the same {@link #headDim}
+     * @param sourceSlot the first of as many consecutive slots as a block of this run's keys has rows
+     * @param slot where the first of them comes to lie; the first of a block, all in use already
+     * @param room [rows of a block x headDim] float32, overwritten
+     */
+    public void copyBlock(KvRows source, int sourceSlot, int slot, Tensor room) {
+        ChannelBits blocks = (ChannelBits) keyType;
+        if (source.headDim != headDim
+                || room.columns() != headDim
+                || room.rows() != blocks.rows()
+                || slot % blocks.rows() != 0) {
+            throw new IllegalArgumentException("a block of " + blocks + " at " + slot + " through " + room);
+        }
+        for (int row = 0; row < blocks.rows(); row++) {
+            source.decodeKey(sourceSlot + row, room.rowAddress(row));
+        }
+        ChannelBitCodec.encode(blocks, room.address(), keyBlock(slot), headDim);
+        for (int row = 0; row < blocks.rows(); row++) {
+            source.decodeValue(sourceSlot + row, room.address());
+            BlockCodec.encode(valueType, room.address(), valueAddress(slot + row), headDim);
+        }
+    }
+
+    /** Hides slots from a decode step's attention, or shows them all again (null); others stand in for them. */
+    public void hide(@Nullable BitSet slots) {
+        hidden = slots;
+    }
+
+    /** Whether a decode step must not look at a slot. */
+    boolean hides(int slot) {
+        return hidden != null && hidden.get(slot);
+    }
+
+    boolean hidesAny() {
+        return hidden != null;
     }
 
     private void multiply(long target, long factors) {

@@ -22,7 +22,7 @@ final class LowBitCodec {
     /** The code of an element of a group; reads no byte beyond the group's scales. */
     static int code(int bits, long codes, int element) {
         int eight = Memory.int32(codes + (long) (element / LowBits.CODES) * bits);
-        return eight >>> (element % LowBits.CODES * bits) & ((1 << bits) - 1);
+        return (eight >>> (element % LowBits.CODES * bits)) & ((1 << bits) - 1);
     }
 
     /** Narrows a row, rounding to nearest. */
@@ -50,23 +50,21 @@ final class LowBitCodec {
             int packed = 0;
             for (int i = Math.min(count - eight, LowBits.CODES) - 1; i >= 0; i--) {
                 float value = Memory.float32(source + (eight + i) * 4L);
-                packed = packed << type.bits() | code(type, (value - offset) * inverse);
+                packed = (packed << type.bits()) | code(type, (value - offset) * inverse);
             }
             long to = target + (long) (eight / LowBits.CODES) * type.bits();
             for (int i = 0; i < type.bits(); i++) {
-                Memory.putInt8(to + i, (byte) (packed >> 8 * i));
+                Memory.putInt8(to + i, (byte) (packed >> (8 * i)));
             }
         }
     }
 
     /** Writes scale and offset of a range as float16; returns the inverse of the scale that was written, 0 if that is 0. */
     static float putScales(LowBits type, float least, float most, long target) {
-        boolean quarters = type.bits() == 1;
-        float scale = quarters ? (most - least) / 2 : (most - least) / type.largest();
-        float offset = quarters ? least * 0.75f + most * 0.25f : least;
+        float offset = type.offset(least, most);
         Memory.putFloat16(
                 target + Short.BYTES, Math.clamp(offset, -BlockCodec.LARGEST_FLOAT16, BlockCodec.LARGEST_FLOAT16));
-        return BlockCodec.putScale(target, scale);
+        return BlockCodec.putScale(target, type.scale(least, most));
     }
 
     /** The nearest code; 0 for what is no number. */

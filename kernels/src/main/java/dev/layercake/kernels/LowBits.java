@@ -45,6 +45,16 @@ public record LowBits(int bits, int group) implements RowType {
         return (1 << bits) - 1;
     }
 
+    /** The distance of two levels for elements of a range. */
+    float scale(float least, float most) {
+        return bits == 1 ? (most - least) / 2 : (most - least) / largest();
+    }
+
+    /** The lowest level for elements of a range. */
+    float offset(float least, float most) {
+        return bits == 1 ? least * 0.75f + most * 0.25f : least;
+    }
+
     @Override
     public String toString() {
         return bits + " bits in groups of " + group;

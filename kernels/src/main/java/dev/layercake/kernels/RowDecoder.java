@@ -59,6 +59,11 @@ final class RowDecoder {
     static void decodeKeys(KvRows entries, int slot, int count, long target, long targetStride, int padded) {
         int done = 0;
         while (done < count) {
+            if (entries.keyType() instanceof ChannelBits type) {
+                done += decodeBlock(
+                        type, entries, slot + done, count - done, target + done * targetStride, targetStride, padded);
+                continue;
+            }
             int run = run(entries, slot + done, count - done);
             decode(
                     entries.keyType(),
@@ -97,16 +102,31 @@ final class RowDecoder {
         }
     }
 
+    /** Widens the keys that lie in the block of the first slot; returns how many. */
+    private static int decodeBlock(
+            ChannelBits type, KvRows entries, int slot, int count, long target, long targetStride, int padded) {
+        int row = slot % type.rows();
+        int run = Math.min(count, type.rows() - row);
+        SimdLowBits.decode(type, entries.keyBlock(slot), row, run, entries.headDim(), target, targetStride);
+        for (int i = 0; i < run && padded > entries.headDim(); i++) {
+            for (int element = entries.headDim(); element < padded; element++) {
+                Memory.putFloat32(target + i * targetStride + (long) element * Float.BYTES, 0f);
+            }
+        }
+        return run;
+    }
+
     /** How many of {@code count} slots from {@code slot} on lie in its page. */
     private static int run(KvRows entries, int slot, int count) {
         return Math.min(count, entries.rowsPerPage() - slot % entries.rowsPerPage());
     }
 
     private static void decode(RowType rowType, long source, int elements, long target) {
-        if (!(rowType instanceof DType type)) {
-            SimdLowBits.decode((LowBits) rowType, source, target, elements);
+        if (rowType instanceof LowBits low) {
+            SimdLowBits.decode(low, source, target, elements);
             return;
         }
+        DType type = (DType) rowType;
         switch (type) {
             case F32 -> MemorySegment.copy(ALL, source, ALL, target, (long) elements * Float.BYTES);
             case F16 -> decodeFloat16(source, elements, target);

@@ -1,7 +1,7 @@
 package dev.layercake.kernels;
 
-/** How one key or value vector of a head lies in memory: a {@link DType}, or a few bits per element. */
-public sealed interface RowType permits DType, LowBits {
+/** How the key or value vectors of a head lie in memory: in a {@link DType}, or in a few bits per element. */
+public sealed interface RowType permits DType, LowBits, ChannelBits {
     /**
      * Bytes of a row of {@code elements}.
      *

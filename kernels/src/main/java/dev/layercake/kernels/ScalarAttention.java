@@ -58,7 +58,7 @@ final class ScalarAttention {
             probabilities(query, 0, head, position, false, logits);
             weighValues(head, logits, vector(out, 0, head));
             if (probabilities != null) {
-                long bytes = (long) rows[head / shape.group()].length() * Float.BYTES;
+                long bytes = (long) rows[head / shape.group()].told((int) probabilities.columns()) * Float.BYTES;
                 MemorySegment.copy(Memory.ALL, logits, Memory.ALL, probabilities.rowAddress(head), bytes);
             }
         }
@@ -133,7 +133,8 @@ final class ScalarAttention {
         for (int slot = 0; slot < run.length(); slot++) {
             float logit = Float.NEGATIVE_INFINITY;
             int slotPosition = run.position(slot);
-            if (slotPosition >= oldest && (!causal || sees(run, slot, position))) {
+            boolean visible = causal ? sees(run, slot, position) : !run.hides(slot);
+            if (slotPosition >= oldest && visible) {
                 run.decodeKey(slot, decoded);
                 logit = capped(dot(query) * shape.scale());
             }

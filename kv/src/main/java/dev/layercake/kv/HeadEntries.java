@@ -3,6 +3,7 @@ package dev.layercake.kv;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kv.policy.EntryOrder;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,9 +24,8 @@ final class HeadEntries {
         this.entries =
                 new PagedRows(lease, layout.keyType(), layout.valueType(), layout.headDim(), layout.rowsPerPage());
         this.rows = entries.rows();
-        this.low = layout.low() == null
-                ? null
-                : new LowTier(lease, layout.low(), layout.headDim(), layout.lowRowsPerPage());
+        TierLayout.Low lowLayout = layout.low();
+        this.low = lowLayout == null ? null : new LowTier(lease, lowLayout, layout.headDim());
         if (low != null) {
             rows.lower(low.rows());
         }
@@ -43,6 +43,11 @@ final class HeadEntries {
     @Nullable
     LowTier low() {
         return low;
+    }
+
+    /** The rows of the entries kept in few bits. */
+    KvRows lowRows() {
+        return Objects.requireNonNull(low, "a low tier").rows();
     }
 
     /** Entries kept in few bits. */
@@ -104,6 +109,34 @@ final class HeadEntries {
             retire(slot);
         }
         shorten(newLength);
+    }
+
+    /** Takes the last entry back, as if it had not come. */
+    void takeBack() {
+        lease.countEntries(-1);
+        entries.truncate(rows.length() - 1);
+    }
+
+    /**
+     * Moves the oldest entries, which must be the first slots, to the low tier in whole blocks. The rest moves to the front.
+     *
+     * @param kept how many entries stay as they are
+     * @param block how many move at a time; a divisor of the others
+     */
+    void moveOldest(int kept, int block) {
+        int moved = rows.length() - kept;
+        if (low == null || moved <= 0) {
+            return;
+        }
+        for (int slot = 0; slot < moved; slot += block) {
+            low.addBlock(rows, slot);
+        }
+        int[] sources = new int[kept];
+        for (int i = 0; i < kept; i++) {
+            sources[i] = moved + i;
+        }
+        entries.arrange(sources, kept);
+        shorten(kept);
     }
 
     /** Copies the entry at a slot to the low tier, if there is one. The caller takes the slot out of use. */

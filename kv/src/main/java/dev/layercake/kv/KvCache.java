@@ -5,6 +5,8 @@ import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.HeadProfile;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Retention;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +24,9 @@ public final class KvCache implements AutoCloseable {
     private final KvLease lease;
     private final LayerEntries[] layers;
     private final StepJudge judge;
+    private final @Nullable SlowCopy slow;
+    private final @Nullable Prefetch prefetch;
+    private int guess = -1;
     private int tokensSeen;
     private @Nullable AutoCloseable running;
 
@@ -42,6 +47,17 @@ public final class KvCache implements AutoCloseable {
             layers[layer].uncut(policy.allocator(), layer);
         }
         this.judge = new StepJudge(policy);
+        if (policy.retention() instanceof Retention.LowCopy copy && copy.fetch() > 0) {
+            this.slow = new SlowCopy(pool, () -> copy.inFile() ? new FileTier(temporaryFolder()) : new RamTier());
+            this.prefetch = new Prefetch(lease, tiers, slow, copy.fetch());
+        } else {
+            this.slow = null;
+            this.prefetch = null;
+        }
+    }
+
+    private static Path temporaryFolder() {
+        return Path.of(System.getProperty("java.io.tmpdir"));
     }
 
     /** Refuses a policy whose profile is that of a model of another shape. */
@@ -101,6 +117,74 @@ public final class KvCache implements AutoCloseable {
                 layout(), lease.pool().rowsPerPage(), policy, held, heldLow, tokensSeen, promptTokens, newTokens);
     }
 
+    /**
+     * Reserves what another turn will need at most, in the pool and in the slow tier if there is one. It never falls below
+     * what is in use.
+     *
+     * @throws dev.layercake.kernels.LayercakeException over capacity, before anything is lost
+     */
+    public void reserve(int promptTokens, int newTokens) {
+        lease.reserve(plan(promptTokens, newTokens).peakBytes());
+        if (slow != null && policy.retention() instanceof Retention.LowCopy copy) {
+            int tokens = Math.addExact(tokensSeen, Math.addExact(promptTokens, newTokens));
+            slow.reserve(tokens - copy.exact(tokens));
+        }
+    }
+
+    /** Bytes taken in the slow tier; 0 if there is none. */
+    public long slowBytes() {
+        return slow == null ? 0 : slow.bytes();
+    }
+
+    /** Whether decode steps guess the next token, to fetch what it will look at: {@link #beginSpeculativeStep}. */
+    public boolean speculates() {
+        return prefetch != null;
+    }
+
+    /** The token that the last step expects after the next one; -1 if none does. */
+    public int guess() {
+        return guess;
+    }
+
+    /** Remembers what a step expects. */
+    public void guess(int token) {
+        guess = token;
+    }
+
+    /** The positions whose exact pairs a head will read in the next step, ascending. */
+    int[] comingPositions(int layer, int kvHead) {
+        return prefetch == null ? new int[0] : prefetch.positions(layer, kvHead);
+    }
+
+    /** Moves what is no longer recent in a layer to the low tier, if the policy holds a copy in few bits. */
+    void settle(int index, Workers workers) {
+        if (!(policy.retention() instanceof Retention.LowCopy copy)) {
+            return;
+        }
+        HeadEntries[] heads = layers[index].heads();
+        workers.run((worker, count) -> {
+            for (int head = worker; head < heads.length; head += count) {
+                settle(index, head, copy);
+            }
+        });
+    }
+
+    /** How many of so many exact entries of a head {@link #settle} moves. */
+    int leaving(int entries) {
+        return policy.retention() instanceof Retention.LowCopy copy ? entries - copy.exact(entries) : 0;
+    }
+
+    private void settle(int index, int head, Retention.LowCopy copy) {
+        HeadEntries entries = layers[index].head(head);
+        int kept = copy.exact(entries.length());
+        if (slow != null) {
+            for (int slot = 0; slot < entries.length() - kept; slot++) {
+                slow.write(index, head, entries.lowLength() + slot, entries.rows(), slot);
+            }
+        }
+        entries.moveOldest(kept, copy.group());
+    }
+
     /** What each layer has and claims, from the first layer to the last. */
     public List<Slice> slices() {
         List<Slice> slices = new ArrayList<>();
@@ -130,6 +214,10 @@ public final class KvCache implements AutoCloseable {
      */
     public KvPrefill beginPrefill(int newTokens, Kernels kernels, Workers workers) {
         requireIdle();
+        if (prefetch != null) {
+            prefetch.forget(layers);
+            guess = -1;
+        }
         KvPrefill prefill = new KvPrefill(this, newTokens, kernels, workers);
         running = prefill;
         return prefill;
@@ -139,6 +227,21 @@ public final class KvCache implements AutoCloseable {
     public KvStep beginStep(Kernels kernels, Workers workers) {
         requireIdle();
         KvStep step = new KvStep(this, kernels, workers);
+        running = step;
+        return step;
+    }
+
+    /**
+     * Begins the pass of the newest token and of a guess of the next one. Only of a cache that {@link #speculates}.
+     *
+     * @param commits whether the newest token is read; otherwise the guess stands in its place, to look ahead only
+     */
+    public SpeculativeStep beginSpeculativeStep(boolean commits, Kernels kernels, Workers workers) {
+        requireIdle();
+        if (prefetch == null) {
+            throw new IllegalStateException("policy " + policy.spec() + " does not speculate");
+        }
+        SpeculativeStep step = new SpeculativeStep(this, prefetch, commits, kernels, workers);
         running = step;
         return step;
     }
@@ -175,13 +278,16 @@ public final class KvCache implements AutoCloseable {
      * A second cache that holds the same text and entries, on pages of its own: what was read once can be continued in
      * several ways. Reserves what this one has in use.
      *
-     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool has not that much left
+     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool, or the slow tier, has not that much left
      */
     public KvCache fork() {
         requireIdle();
         KvCache copy = new KvCache(lease.pool(), policy, lease.bytesInUse());
         for (int layer = 0; layer < layers.length; layer++) {
             copy.layers[layer].copyFrom(layers[layer]);
+        }
+        if (copy.slow != null && slow != null) {
+            copy.slow.copyFrom(slow);
         }
         copy.tokensSeen = tokensSeen;
         return copy;
@@ -191,6 +297,13 @@ public final class KvCache implements AutoCloseable {
     public void clear() {
         requireIdle();
         tokensSeen = 0;
+        guess = -1;
+        if (prefetch != null) {
+            prefetch.forget(layers);
+        }
+        if (slow != null) {
+            slow.clear();
+        }
         for (int index = 0; index < layers.length; index++) {
             LayerEntries layer = layers[index];
             for (HeadEntries head : layer.heads()) {
@@ -210,6 +323,12 @@ public final class KvCache implements AutoCloseable {
     @Override
     public void close() {
         running = null;
+        if (prefetch != null) {
+            prefetch.close();
+        }
+        if (slow != null) {
+            slow.close();
+        }
         lease.close();
     }
 }

@@ -2,6 +2,7 @@ package dev.layercake.kv;
 
 import dev.layercake.kv.policy.BudgetAllocator;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Retention;
 import dev.layercake.kv.policy.Schedule.Cut;
 import dev.layercake.kv.policy.Stage;
 
@@ -15,9 +16,16 @@ import dev.layercake.kv.policy.Stage;
  * @param keptBytes bytes left after the prompt
  * @param fullEntries what a full cache would hold in the end
  * @param fullBytes what a full cache would take in the end
+ * @param slowBytes what is taken outside of the pool in the end, in a file or in RAM
  */
 public record KvPlan(
-        long peakEntries, long peakBytes, long keptEntries, long keptBytes, long fullEntries, long fullBytes) {
+        long peakEntries,
+        long peakBytes,
+        long keptEntries,
+        long keptBytes,
+        long fullEntries,
+        long fullBytes,
+        long slowBytes) {
 
     /** The plan of a first turn, in a pool with the default page size. */
     public static KvPlan of(KvLayout layout, KvPolicy policy, int promptTokens, int newTokens) {
@@ -55,6 +63,9 @@ public record KvPlan(
             throw new IllegalArgumentException(promptTokens + " prompt tokens, " + newTokens + " new tokens");
         }
         KvCache.requireShape(policy, layout);
+        if (policy.retention() instanceof Retention.LowCopy copy) {
+            return of(layout, rowsPerPage, policy, copy, held, heldLow, promptTokens, newTokens);
+        }
         TierLayout tiers = TierLayout.of(layout, rowsPerPage, policy);
         int tokensRead = Math.addExact(tokensSeen, promptTokens);
         Bounds bounds = new Bounds(policy, tiers, held, heldLow, promptTokens, newTokens, tokensRead);
@@ -67,7 +78,70 @@ public record KvPlan(
                 heads * bounds.kept,
                 heads * bounds.keptPages * pageBytes,
                 heads * layout.layers() * fullTokens,
-                heads * layout.layers() * ((fullTokens + rowsPerPage - 1) / rowsPerPage) * pageBytes);
+                heads * layout.layers() * ((fullTokens + rowsPerPage - 1) / rowsPerPage) * pageBytes,
+                0);
+    }
+
+    /** The plan of a turn after which all but recent tokens are held in few bits. Every head of a layer is alike. */
+    private static KvPlan of(
+            KvLayout layout,
+            int rowsPerPage,
+            KvPolicy policy,
+            Retention.LowCopy copy,
+            int[] held,
+            int[] heldLow,
+            int promptTokens,
+            int newTokens) {
+        TierLayout tiers = TierLayout.of(layout, rowsPerPage, policy);
+        int most = Math.addExact(copy.residual(), copy.group()) - 1;
+        long entries = 0;
+        long pages = 0;
+        for (int layer = 0; layer < held.length; layer++) {
+            entries += held[layer] + heldLow[layer];
+            pages += pages(held[layer], tiers.rowsPerPage()) + pages(heldLow[layer], tiers.lowRowsPerPage());
+        }
+        long peakPages = pages;
+        for (int layer = 0; layer < held.length; layer++) {
+            int staged = Math.addExact(held[layer], promptTokens);
+            int kept = copy.exact(staged);
+            // What moves lies in both tiers for a moment.
+            pages += pages(staged, tiers.rowsPerPage()) - pages(held[layer], tiers.rowsPerPage());
+            pages += pages((long) heldLow[layer] + staged - kept, tiers.lowRowsPerPage())
+                    - pages(heldLow[layer], tiers.lowRowsPerPage());
+            peakPages = Math.max(peakPages, pages);
+            pages += pages(kept, tiers.rowsPerPage()) - pages(staged, tiers.rowsPerPage());
+            entries += promptTokens;
+        }
+        long keptPages = pages;
+        long grownPages = 0;
+        int end = Math.addExact(Math.addExact(held[0], heldLow[0]), Math.addExact(promptTokens, newTokens));
+        long mostSlow = (long) end - copy.exact(end);
+        for (int layer = 0; layer < held.length && newTokens > 0; layer++) {
+            int staged = Math.addExact(held[layer], promptTokens);
+            long all = (long) staged + newTokens;
+            long low = heldLow[layer] + Math.max(0, all - copy.residual());
+            // A guess stands behind the newest token, and what is fetched is fetched twice.
+            long guess = copy.fetch() > 0 ? 1 : 0;
+            grownPages += pages(Math.min(all, most + 1L) + guess, tiers.rowsPerPage());
+            grownPages += pages(low, tiers.lowRowsPerPage());
+            grownPages += 2 * pages(Math.min(low, copy.fetch()), tiers.rowsPerPage());
+        }
+        long heads = layout.kvHeads();
+        long pageBytes = KvPool.pageBytes(layout, rowsPerPage);
+        long grown = entries + (newTokens == 0 ? 0 : (long) held.length * (newTokens + 1L));
+        long fullEntries = entries + (long) held.length * newTokens;
+        return new KvPlan(
+                heads * grown,
+                heads * Math.max(peakPages, grownPages) * pageBytes,
+                heads * entries,
+                heads * keptPages * pageBytes,
+                heads * fullEntries,
+                heads * held.length * pages(fullEntries / held.length, rowsPerPage) * pageBytes,
+                copy.fetch() == 0 ? 0 : SlowCopy.bytes(layout, mostSlow));
+    }
+
+    private static long pages(long entries, int rowsPerPage) {
+        return (entries + rowsPerPage - 1) / rowsPerPage;
     }
 
     /** Walks through the layers of the turn as the cache will, with the most that each stage may leave; per head. */

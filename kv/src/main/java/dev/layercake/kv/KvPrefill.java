@@ -296,6 +296,7 @@ public final class KvPrefill implements AutoCloseable {
             cut();
         }
         stages[layer] = counts();
+        cache.settle(layer, workers);
     }
 
     private @Nullable WindowStatistics statistics(

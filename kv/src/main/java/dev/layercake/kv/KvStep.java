@@ -71,6 +71,7 @@ public final class KvStep implements AutoCloseable {
         require(inLayer, "a layer ends");
         inLayer = false;
         cache.judge().evict(layer, cache.layer(layer), position() + 1, probabilities, workers);
+        cache.settle(layer, workers);
     }
 
     /** Ends the pass: the token belongs to the text now. */

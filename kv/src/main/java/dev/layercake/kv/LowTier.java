@@ -2,7 +2,6 @@ package dev.layercake.kv;
 
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.KvRows;
-import dev.layercake.kernels.LowBits;
 import dev.layercake.kernels.Tensor;
 import java.lang.foreign.Arena;
 import org.jspecify.annotations.Nullable;
@@ -14,15 +13,15 @@ import org.jspecify.annotations.Nullable;
 final class LowTier {
     private final PagedRows entries;
     private final int headDim;
-    /** Freed by the garbage collector with this: one row. */
+    /** Freed by the garbage collector with this: as many rows as come at a time. */
     private final Tensor room;
 
     private boolean settled;
 
-    LowTier(KvLease lease, LowBits type, int headDim, int rowsPerPage) {
-        this.entries = new PagedRows(lease, type, type, headDim, rowsPerPage);
+    LowTier(KvLease lease, TierLayout.Low layout, int headDim) {
+        this.entries = new PagedRows(lease, layout.keyType(), layout.valueType(), headDim, layout.rowsPerPage());
         this.headDim = headDim;
-        this.room = Tensor.allocate(Arena.ofAuto(), DType.F32, 1, headDim);
+        this.room = Tensor.allocate(Arena.ofAuto(), DType.F32, layout.block(), headDim);
     }
 
     KvRows rows() {
@@ -81,6 +80,16 @@ final class LowTier {
         entries.rows().balancer(other.balancer());
         entries.copyFrom(other.entries);
         settled = other.settled;
+    }
+
+    /** Takes a block of entries in, those at consecutive slots of other rows. */
+    void addBlock(KvRows source, int firstSlot) {
+        int first = entries.length();
+        entries.reserve((int) room.rows());
+        for (int i = 0; i < room.rows(); i++) {
+            entries.append(source.position(firstSlot + i));
+        }
+        entries.rows().copyBlock(source, firstSlot, first, room);
     }
 
     void sortByPosition() {

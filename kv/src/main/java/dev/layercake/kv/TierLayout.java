@@ -1,5 +1,6 @@
 package dev.layercake.kv;
 
+import dev.layercake.kernels.ChannelBits;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kernels.LowBits;
@@ -9,21 +10,27 @@ import dev.layercake.kv.policy.Retention;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a policy's entries lie in a pool's pages: those it keeps, and those it keeps in few bits, if it does. Pages have one
- * size whatever lies in them, so the tiers have different numbers of entries to a page.
+ * How a policy's entries lie in a pool's pages: those it keeps in full, and those it keeps in few bits, if it does. Pages
+ * have one size whatever lies in them, so the tiers have different numbers of entries to a page.
  *
+ * @param headDim elements of a key and of a value
  * @param keyType of the entries kept in full; {@code valueType} likewise
  * @param rowsPerPage of them
- * @param low type of the others' keys and values; null if they are dropped
- * @param lowRowsPerPage 0 if they are dropped
+ * @param low the others; null if they are dropped
  */
 record TierLayout(
         int headDim,
         RowType keyType,
         RowType valueType,
         int rowsPerPage,
-        @Nullable LowBits low,
-        int lowRowsPerPage) {
+        @Nullable Low low) {
+
+    /**
+     * Entries in few bits.
+     *
+     * @param block how many come at a time
+     */
+    record Low(RowType keyType, RowType valueType, int rowsPerPage, int block) {}
 
     /**
      * The tiers of a policy in a pool of a layout.
@@ -31,32 +38,62 @@ record TierLayout(
      * @throws LayercakeException bad input if the layout's heads cannot be kept as the policy says
      */
     static TierLayout of(KvLayout layout, int rowsPerPage, KvPolicy policy) {
-        if (!(policy.retention() instanceof Retention.LowBit retention)) {
-            return new TierLayout(layout.headDim(), layout.keyType(), layout.valueType(), rowsPerPage, null, 0);
-        }
+        return switch (policy.retention()) {
+            case Retention.Drop drop ->
+                new TierLayout(layout.headDim(), layout.keyType(), layout.valueType(), rowsPerPage, null);
+            case Retention.LowBit retention -> lowBit(layout, rowsPerPage, policy, retention);
+            case Retention.LowCopy retention -> lowCopy(layout, rowsPerPage, policy, retention);
+        };
+    }
+
+    private static TierLayout lowBit(KvLayout layout, int rowsPerPage, KvPolicy policy, Retention.LowBit retention) {
         KvLayout high = retention.high() == Retention.High.CACHE
                 ? layout
                 : new KvLayout(layout.layers(), layout.kvHeads(), layout.headDim(), DType.Q8_0, DType.Q8_0);
         LowBits low = new LowBits(retention.bits(), (layout.headDim() + 1) / 2);
         long lowBytes = 2 * low.rowBytes(layout.headDim());
-        if (high.entryBytes() > layout.entryBytes() || lowBytes >= high.entryBytes()) {
-            throw LayercakeException.badInput("Policy " + policy.spec() + " would not save memory: an entry of "
-                    + layout.headDim() + " elements takes " + lowBytes + " bytes in " + retention.bits() + " bits and "
-                    + high.entryBytes() + " in full, with " + layout.entryBytes()
-                    + " in the cache's own type; use fewer bits, or another type of keys and values.");
-        }
+        requireSmaller(lowBytes, high.entryBytes(), layout, policy);
         long pageBytes = KvPool.pageBytes(layout, rowsPerPage);
         return new TierLayout(
                 layout.headDim(),
                 high.keyType(),
                 high.valueType(),
                 Math.toIntExact(pageBytes / high.entryBytes()),
-                low,
-                Math.toIntExact(pageBytes / lowBytes));
+                new Low(low, low, Math.toIntExact(pageBytes / lowBytes), 1));
+    }
+
+    private static TierLayout lowCopy(KvLayout layout, int rowsPerPage, KvPolicy policy, Retention.LowCopy retention) {
+        int headDim = layout.headDim();
+        int block = retention.group();
+        RowType keys = new ChannelBits(retention.bits(), block);
+        RowType values = new LowBits(retention.bits(), Math.min(block, headDim));
+        long lowBytes = keys.rowBytes(headDim) + values.rowBytes(headDim);
+        requireSmaller(lowBytes, layout.entryBytes(), layout, policy);
+        long fitting = KvPool.pageBytes(layout, rowsPerPage) / lowBytes / block * block;
+        if (fitting == 0) {
+            throw LayercakeException.badInput("Policy " + policy.spec() + ": a page of " + rowsPerPage
+                    + " entries does not hold a group of " + block + " tokens in few bits; use a smaller group.");
+        }
+        Low low = new Low(keys, values, Math.toIntExact(fitting), block);
+        return new TierLayout(headDim, layout.keyType(), layout.valueType(), rowsPerPage, low);
+    }
+
+    private static void requireSmaller(long lowBytes, long highBytes, KvLayout layout, KvPolicy policy) {
+        if (lowBytes >= highBytes || highBytes > layout.entryBytes()) {
+            throw LayercakeException.badInput("Policy " + policy.spec() + " would not save memory: an entry of "
+                    + layout.headDim() + " elements takes " + lowBytes + " bytes in few bits and " + highBytes
+                    + " in full, with " + layout.entryBytes()
+                    + " in the cache's own type; use fewer bits, or another type of keys and values.");
+        }
     }
 
     /** Whether entries that are not kept in full stay in few bits. */
     boolean hasLow() {
         return low != null;
+    }
+
+    /** Of the low tier; 1 if there is none. */
+    int lowRowsPerPage() {
+        return low == null ? 1 : low.rowsPerPage();
     }
 }

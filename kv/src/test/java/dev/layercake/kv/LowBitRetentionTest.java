@@ -7,12 +7,12 @@ import static org.assertj.core.api.Assertions.within;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.LayercakeException;
-import dev.layercake.kernels.Tensor;
 import dev.layercake.kv.policy.Policies;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -43,8 +43,7 @@ class LowBitRetentionTest {
             }
             KvPlan plan = KvPlan.of(layout, 8, Policies.full(), tokens, 0);
             assertThat((double) sequence.pool.bytesInUse() / plan.fullBytes()).isCloseTo(share, within(0.01));
-            KvRows low = sequence.cache.rows(0)[0].lower();
-            assertThat(low).isNotNull();
+            KvRows low = Objects.requireNonNull(sequence.cache.rows(0)[0].lower());
             assertThat(8.0 * (low.keyRowBytes() + low.valueRowBytes()) / 256).isEqualTo(bits + 32.0 / 64);
         }
     }
@@ -192,10 +191,8 @@ class LowBitRetentionTest {
     }
 
     private static float[] balancer(ToySequence sequence, int head) {
-        KvRows low = sequence.cache.rows(1)[head].lower();
-        Tensor balancer = low == null ? null : low.balancer();
-        assertThat(balancer).isNotNull();
-        return balancer.slice(0, 1).toArray();
+        KvRows low = Objects.requireNonNull(sequence.cache.rows(1)[head].lower());
+        return Objects.requireNonNull(low.balancer()).slice(0, 1).toArray();
     }
 
     private static float[] factors(ToySequence sequence, int layer, int head, int tokens, Arena arena) {
@@ -222,8 +219,7 @@ class LowBitRetentionTest {
         try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, Policies.parse("mikv(ratio=0.3)"), 0, 12, 6)) {
             sequence.steps(12);
             sequence.checkRows();
-            KvRows low = sequence.cache.rows(0)[0].lower();
-            assertThat(low).isNotNull();
+            KvRows low = Objects.requireNonNull(sequence.cache.rows(0)[0].lower());
             assertThat(low.length()).isEqualTo(9);
             assertThat(low.balancer()).isNull();
         }

@@ -3,6 +3,7 @@ package dev.layercake.kv;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.ChannelBits;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
@@ -194,6 +195,10 @@ final class ToySequence implements AutoCloseable {
                 .toArray();
         assertThat(all).containsExactly(IntStream.range(0, cache.tokensSeen()).toArray());
         assertThat(low.pageCount()).isEqualTo((low.length() + low.rowsPerPage() - 1) / low.rowsPerPage());
+        if (low.keyType() instanceof ChannelBits) {
+            // Rounded in groups: checked where a sequence is computed a second time.
+            return;
+        }
         try (Arena arena = Arena.ofConfined()) {
             KvRows before = oneRow(high.keyType(), high.valueType(), arena);
             KvRows after = oneRow(low.keyType(), low.valueType(), arena);

@@ -10,6 +10,7 @@ import dev.layercake.kernels.Workers;
 import dev.layercake.kv.KvCache;
 import dev.layercake.kv.KvPrefill;
 import dev.layercake.kv.KvStep;
+import dev.layercake.kv.SpeculativeStep;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CancellationException;
@@ -83,6 +84,10 @@ public final class Forward implements AutoCloseable {
     private final RopeTables tokenRope;
     private final Tensor tokenHidden;
     private final Tensor logits;
+    private final Activations pair;
+    private final RopeTables pairRope;
+    private final Tensor pairHidden;
+    private final Tensor pairLogits;
     private final @Nullable MixtureRouter router;
 
     /**
@@ -100,6 +105,10 @@ public final class Forward implements AutoCloseable {
         this.tokenRope = new RopeTables(config, 1, arena);
         this.tokenHidden = Tensor.allocate(arena, DType.F32, 1, config.hiddenSize());
         this.logits = Tensor.allocate(arena, DType.F32, 1, config.vocabularySize());
+        this.pair = Activations.allocate(config, model.feedForwardSize(), 2, arena);
+        this.pairRope = new RopeTables(config, 2, arena);
+        this.pairHidden = Tensor.allocate(arena, DType.F32, 2, config.hiddenSize());
+        this.pairLogits = Tensor.allocate(arena, DType.F32, 2, config.vocabularySize());
         this.router = config.experts() == null ? null : new MixtureRouter(config.experts());
     }
 
@@ -151,6 +160,9 @@ public final class Forward implements AutoCloseable {
 
     /** Reads one token into the cache and returns the logits after it: [1 x vocabulary], valid until the next call. */
     public Tensor decode(KvCache cache, int tokenId) {
+        if (cache.speculates()) {
+            return decodeWithGuess(cache, tokenId);
+        }
         embed(tokenId, tokenHidden);
         try (KvStep step = cache.beginStep(kernels, workers)) {
             tokenRope.fill(step.position(), 1, workers);
@@ -171,6 +183,77 @@ public final class Forward implements AutoCloseable {
         }
         kernels.rmsNorm(tokenHidden, weights.outputNorm(), config.normEpsilon(), tokenHidden, workers);
         return output(tokenHidden, logits);
+    }
+
+    /**
+     * Reads a token together with a guess of the next one, whose attention tells the cache what the next step will need. The
+     * first step after a prompt has no guess yet, and looks ahead for one.
+     */
+    private Tensor decodeWithGuess(KvCache cache, int tokenId) {
+        if (cache.guess() < 0) {
+            cache.guess(likeliest(speculate(cache, tokenId), 0));
+        }
+        Tensor both = speculate(cache, tokenId, cache.guess());
+        cache.guess(likeliest(both, 1));
+        return both.slice(0, 1);
+    }
+
+    /**
+     * Logits after each token: the newest one, which is read into the cache, and a guess of the next one, which is not. A
+     * single token is a guess.
+     */
+    private Tensor speculate(KvCache cache, int... tokens) {
+        int guess = tokens.length - 1;
+        Tensor states = pairHidden.slice(0, tokens.length);
+        Activations rows = pair.first(tokens.length);
+        for (int row = 0; row < tokens.length; row++) {
+            embed(tokens[row], states.slice(row, 1));
+        }
+        try (SpeculativeStep step = cache.beginSpeculativeStep(guess == 1, kernels, workers)) {
+            pairRope.fill(step.position(), tokens.length, workers);
+            for (int layer = 0; layer < config.layerCount(); layer++) {
+                Weights.Layer layerWeights = weights.layers().get(layer);
+                AttentionShape shape = config.attentionShape(layer);
+                project(layer, layerWeights, states, rows, pairRope, 0);
+                if (guess == 1) {
+                    KvRows[] entries = step.append(
+                            layer, rows.keys().slice(0, 1), rows.values().slice(0, 1));
+                    attendRow(shape, entries, rows, 0, step.position(), null);
+                }
+                KvRows[] entries = step.appendGuess(
+                        layer, rows.keys().slice(guess, 1), rows.values().slice(guess, 1));
+                Tensor probabilities = step.probabilities(shape);
+                attendRow(shape, entries, rows, guess, step.guessPosition(), probabilities);
+                step.endLayer(probabilities);
+                addAttention(layerWeights, rows, states);
+                addFeedForward(layerWeights, rows, states);
+            }
+            step.finish();
+        }
+        kernels.rmsNorm(states, weights.outputNorm(), config.normEpsilon(), states, workers);
+        return output(states, pairLogits.slice(0, tokens.length));
+    }
+
+    private void attendRow(
+            AttentionShape shape,
+            KvRows[] entries,
+            Activations rows,
+            int row,
+            int position,
+            @Nullable Tensor probabilities) {
+        Tensor query = rows.queries().slice(row, 1);
+        Tensor out = rows.attended().slice(row, 1);
+        kernels.attendOne(shape, entries, query, position, out, probabilities, workers);
+    }
+
+    private static int likeliest(Tensor logits, long row) {
+        int best = 0;
+        for (int token = 1; token < logits.columns(); token++) {
+            if (logits.get(row, token) > logits.get(row, best)) {
+                best = token;
+            }
+        }
+        return best;
     }
 
     /** Hidden states after the last layer, before the final norm; without an observer only the last row is complete. */

@@ -38,7 +38,12 @@ class BudgetOnModelsTest {
                     "cake(" + sizes + ",window=16)",
                     "cake(" + sizes + ",window=16,allocation=official,order=official)",
                     "cake(" + sizes + ",window=16,cascading=false)",
-                    "random(" + sizes + ",window=16)")) {
+                    "random(" + sizes + ",window=16)",
+                    "cake(" + sizes + ",window=16)+lowbit",
+                    "mikv(ratio=1)",
+                    "specache(bits=1,fetch=100000,residual=5,group=8,slow=file)",
+                    "specache(bits=1,fetch=100000,residual=5,group=8,slow=ram)",
+                    "specache(residual=1000)")) {
                 assertThat(greedy(model, forward, prompt, spec)).as(spec).isEqualTo(full);
             }
         });

@@ -78,7 +78,15 @@ public record KvPolicy(
 
     /** Entries per head and layer that it keeps on average; 0 if that has no limit. */
     public int budget() {
-        int budget = allocator.budget();
+        return limit(allocator.budget());
+    }
+
+    /** The same for a text of so many tokens: a budget may be a share of them. */
+    public int budget(int tokens) {
+        return limit(allocator.budget(tokens));
+    }
+
+    private int limit(int budget) {
         return evicts() && budget < Integer.MAX_VALUE ? budget : 0;
     }
 

@@ -15,20 +15,59 @@ final class PrecisionMethods {
     static final Parameter BALANCE = Parameter.word(
             "balance", "true", CommonParameters.FLAG, "even out the channels of keys before they are rounded");
 
-    static final List<Method> ALL = List.of(new Method(
-            new Description(
-                    "mikv",
-                    "Keeps a share of the text as h2o would choose it, and everything else in a few bits.",
-                    "everything: the ratio in full, the rest in few bits",
-                    "all attention of the prompt a second time",
-                    "Yang et al., arXiv 2402.18096",
-                    List.of(
-                            Parameter.real(
-                                    "ratio", "0.2", 0, 1, "share of the text that is kept in full, growing with it"),
-                            BITS,
-                            HIGH,
-                            BALANCE)),
-            PrecisionMethods::mikv));
+    static final List<Method> ALL = List.of(
+            new Method(
+                    new Description(
+                            "mikv",
+                            "Keeps a share of the text as h2o would choose it, and everything else in a few bits.",
+                            "everything: the ratio in full, the rest in few bits",
+                            "all attention of the prompt a second time",
+                            "Yang et al., arXiv 2402.18096",
+                            List.of(
+                                    Parameter.real(
+                                            "ratio",
+                                            "0.2",
+                                            0,
+                                            1,
+                                            "share of the text that is kept in full, growing with it"),
+                                    BITS,
+                                    HIGH,
+                                    BALANCE)),
+                    PrecisionMethods::mikv),
+            new Method(
+                    new Description(
+                            "specache",
+                            "Holds all but the recent tokens in 1 or 2 bits, and fetches exact pairs that a guessed token looks at.",
+                            "everything, most of it in few bits, and that exact in a file or in RAM",
+                            "a second row in each decode step, and the fetched pairs",
+                            "Jie et al., ICML 2025, arXiv 2503.16163",
+                            List.of(
+                                    Parameter.word(
+                                            "bits", "2", List.of("1", "2"), "of an element of what is not exact"),
+                                    Parameter.whole(
+                                            "fetch",
+                                            "64",
+                                            0,
+                                            CommonParameters.MOST_TOKENS,
+                                            "exact pairs fetched per head and token; 0 is KIVI, without a slow tier"),
+                                    Parameter.whole(
+                                            "residual",
+                                            "64",
+                                            0,
+                                            CommonParameters.MOST_TOKENS,
+                                            "recent tokens that are exact"),
+                                    Parameter.whole(
+                                            "group",
+                                            "32",
+                                            1,
+                                            64,
+                                            "tokens (keys) and channels (values) that share a scale"),
+                                    Parameter.word(
+                                            "slow",
+                                            "file",
+                                            List.of("file", "ram"),
+                                            "where the exact pairs lie: a temporary file, or RAM"))),
+                    PrecisionMethods::specache));
 
     private PrecisionMethods() {}
 
@@ -37,6 +76,16 @@ final class PrecisionMethods {
         Retention retention = retention(settings);
         return new KvPolicy(settings.spec(), new GrowingHitterScorer(budget), budget, Schedule.ALWAYS)
                 .withRetention(retention);
+    }
+
+    private static KvPolicy specache(Settings settings) {
+        return new KvPolicy(settings.spec(), new NoScorer(), new Unlimited(), Schedule.NEVER)
+                .withRetention(new Retention.LowCopy(
+                        settings.whole("bits"),
+                        settings.whole("fetch"),
+                        settings.whole("residual"),
+                        settings.whole("group"),
+                        settings.word("slow").equals("file")));
     }
 
     /** What {@link #BITS}, {@link #HIGH} and {@link #BALANCE} say. */

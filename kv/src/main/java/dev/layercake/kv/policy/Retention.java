@@ -29,6 +29,35 @@ public sealed interface Retention {
         }
     }
 
+    /**
+     * All but the most recent entries are held in few bits, and the exact ones in a slower tier, from which those that the
+     * next token will look at are fetched: SpeCache (Jie et al., ICML 2025, arXiv 2503.16163; no official code). Keys have a
+     * scale per channel and group of tokens, values one per token and group of channels, as in KIVI (arXiv 2402.02750).
+     *
+     * <p>Deviations: the slow tier holds only what the pool holds in few bits; an entry's key and value change tiers together, a group of tokens at a time, so that between residual
+     * and residual + group - 1 tokens are exact; a later prompt reads what is held in few bits as it is, and what was
+     * fetched is fetched anew after it. Entries that have just left the residual can be fetched for the next token already.
+     *
+     * @param bits per element, 1 or 2
+     * @param fetch exact pairs per head that are fetched for each token; 0 for none, which is KIVI and needs no slow tier
+     * @param residual recent tokens that are exact
+     * @param group tokens that share a channel's scale in keys, and channels that share a token's scale in values
+     * @param inFile whether the slow tier is a file; otherwise it is main memory outside of the pool
+     */
+    record LowCopy(int bits, int fetch, int residual, int group, boolean inFile) implements Retention {
+        public LowCopy {
+            if (bits < 1 || bits > 2 || fetch < 0 || residual < 0 || group < 1) {
+                throw new IllegalArgumentException(
+                        bits + " bits, " + fetch + " fetched, " + residual + " exact, groups of " + group);
+            }
+        }
+
+        /** Of so many entries, how many are exact: the residual and what does not fill a group. */
+        public int exact(int entries) {
+            return entries <= residual ? entries : residual + (entries - residual) % group;
+        }
+    }
+
     /** The type of the entries that are kept while the others go to few bits. */
     enum High {
         /** The cache's own. */

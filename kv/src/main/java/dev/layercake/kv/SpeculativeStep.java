@@ -1,0 +1,140 @@
+package dev.layercake.kv;
+
+import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.Kernels;
+import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.Tensor;
+import dev.layercake.kernels.Workers;
+
+/**
+ * The pass of the newest token and of a guess of the next one through all layers (SpeCache, Jie et al., ICML 2025, arXiv
+ * 2503.16163; no official code):
+ *
+ * <pre>
+ * for each layer:  rows = append(layer, keys, values)                 not if it only looks ahead
+ *                  kernels.attendOne(shape, rows, query, position(), out, null, workers)
+ *                  rows = appendGuess(layer, guessedKeys, guessedValues)
+ *                  probabilities = step.probabilities(shape)
+ *                  kernels.attendOne(shape, rows, guessedQuery, guessPosition(), out, probabilities, workers)
+ *                  endLayer(probabilities)
+ * finish()
+ * </pre>
+ *
+ * <p>Only the newest token's entry stays. The guess tells what the next step will look at: those entries' exact pairs are
+ * fetched while later layers compute. Nothing depends on the guess being right but which pairs these are.
+ */
+public final class SpeculativeStep implements AutoCloseable {
+    private final KvCache cache;
+    private final Prefetch prefetch;
+    private final boolean commits;
+    private final Kernels kernels;
+    private final Workers workers;
+    private int layer = -1;
+    private boolean inLayer;
+    private boolean over;
+
+    /** @param commits whether a token is added; otherwise it only looks ahead */
+    SpeculativeStep(KvCache cache, Prefetch prefetch, boolean commits, Kernels kernels, Workers workers) {
+        this.cache = cache;
+        this.prefetch = prefetch;
+        this.commits = commits;
+        this.kernels = kernels;
+        this.workers = workers;
+    }
+
+    /** Position of the newest token. */
+    public int position() {
+        return cache.tokensSeen();
+    }
+
+    /** Position of the guess: one more, or the newest token's own if the step only looks ahead. */
+    public int guessPosition() {
+        return position() + (commits ? 1 : 0);
+    }
+
+    /**
+     * Adds the newest token's entry to every head of the next layer.
+     *
+     * @param index the layer, one more than the last one
+     * @param keys [1 x kvHeads * headDim] float32, rotary embedding applied; {@code values} likewise
+     * @return the layer's entries, one element per KV head
+     */
+    public KvRows[] append(int index, Tensor keys, Tensor values) {
+        if (!commits) {
+            throw new IllegalStateException("a step that looks ahead adds no token");
+        }
+        begin(index);
+        return add(position(), keys, values);
+    }
+
+    /** Adds the guess's entry, until the layer ends; as {@link #append}. */
+    public KvRows[] appendGuess(int index, Tensor keys, Tensor values) {
+        if (!commits) {
+            begin(index);
+        }
+        require(inLayer && index == layer, "a guess");
+        return add(guessPosition(), keys, values);
+    }
+
+    private void begin(int index) {
+        require(!over && !inLayer && index == layer + 1 && index < cache.layerCount(), "layer " + index + " begins");
+        layer = index;
+        inLayer = true;
+        prefetch.arrive(layer, cache.layer(layer));
+    }
+
+    private KvRows[] add(int position, Tensor keys, Tensor values) {
+        LayerEntries entries = cache.layer(layer);
+        for (HeadEntries head : entries.heads()) {
+            head.append(position, 1);
+        }
+        entries.store(1, keys, values, kernels, workers);
+        return entries.rows();
+    }
+
+    /** Where the guess's attention must leave its probabilities, on all runs of each head, for {@link #endLayer}. */
+    public Tensor probabilities(AttentionShape shape) {
+        require(inLayer, "probabilities are asked for");
+        return prefetch.probabilities(shape.queryHeads(), cache.layer(layer));
+    }
+
+    /** Takes the guess back and begins to fetch what it looked at. */
+    public void endLayer(Tensor probabilities) {
+        require(inLayer, "a layer ends");
+        inLayer = false;
+        LayerEntries entries = cache.layer(layer);
+        int leaving = commits ? cache.leaving(entries.head(0).length() - 1) : 0;
+        int[][] wanted = prefetch.choose(entries, probabilities, leaving);
+        for (HeadEntries head : entries.heads()) {
+            head.takeBack();
+        }
+        if (commits) {
+            cache.settle(layer, workers);
+        }
+        prefetch.request(layer, entries, wanted);
+    }
+
+    /** Ends the pass: the newest token belongs to the text now, unless this only looked ahead. */
+    public void finish() {
+        require(!over && !inLayer && layer == cache.layerCount() - 1, "the step ends");
+        over = true;
+        cache.finished(commits ? 1 : 0);
+    }
+
+    private void require(boolean expected, String what) {
+        if (!expected) {
+            throw new IllegalStateException(
+                    what + ", but the step is " + (over ? "over" : (inLayer ? "in" : "after") + " layer " + layer));
+        }
+    }
+
+    /** Does nothing after {@link #finish}; before, it gives the pass up and empties the sequence. */
+    @Override
+    public void close() {
+        if (!over) {
+            over = true;
+            inLayer = false;
+            cache.aborted();
+        }
+    }
+}

@@ -1,0 +1,448 @@
+package dev.layercake.kv;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.DType;
+import dev.layercake.kernels.Kernels;
+import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.LayercakeException;
+import dev.layercake.kernels.ScalarKernels;
+import dev.layercake.kernels.Tensor;
+import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Policies;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** SpeCache on random keys, values and queries, against a computation in plain arithmetic of what each step must read and fetch. */
+class SpeculativeStepTest {
+    private static final int LAYERS = 2;
+    private static final int HEADS = 2;
+    private static final int GROUP = 2;
+    private static final int CHANNELS = 32;
+    private static final int STEPS = 13;
+    private static final KvLayout LAYOUT = new KvLayout(LAYERS, HEADS, CHANNELS, DType.F32, DType.F32);
+    private static final AttentionShape SHAPE =
+            new AttentionShape(HEADS * GROUP, HEADS, CHANNELS, (float) (1 / Math.sqrt(CHANNELS)), 0, 0);
+
+    /** What a run read and fetched, step after step. */
+    private record Trace(List<float[]> outputs, List<int[]> fetched) {}
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 5, 10, 8, 60",
+        "2, 5, 10, 8, 60",
+        "2, 40, 16, 4, 41",
+        "2, 3, 0, 8, 40",
+        "1, 4, 7, 16, 3",
+        "2, 1000, 9, 8, 33"
+    })
+    void readsAndFetchesWhatTheDefinitionSays(int bits, int fetch, int residual, int group, int prompt) {
+        String settings = "bits=" + bits + ",fetch=" + fetch + ",residual=" + residual + ",group=" + group;
+        Trace inFile = trace(Policies.parse("specache(" + settings + ",slow=file)"), prompt);
+        Trace inRam = trace(Policies.parse("specache(" + settings + ",slow=ram)"), prompt);
+        for (int i = 0; i < inFile.outputs.size(); i++) {
+            assertThat(inRam.outputs.get(i)).isEqualTo(inFile.outputs.get(i));
+        }
+        assertThat(inRam.fetched.toArray(int[][]::new)).isDeepEqualTo(inFile.fetched.toArray(int[][]::new));
+        Reference reference = new Reference(bits, fetch, residual, group);
+        for (int layer = 0; layer < LAYERS; layer++) {
+            for (int head = 0; head < HEADS; head++) {
+                int[] fetched = {};
+                for (int step = 0; step < STEPS; step++) {
+                    // What is exact was settled after the step before.
+                    int held = prompt + step;
+                    int low = held - exact(held, residual, group);
+                    if (step == 0) {
+                        fetched = reference.fetched(layer, head, low, low, fetched, prompt, false);
+                    }
+                    double[] expected = reference.attend(layer, head, prompt + step, low, fetched);
+                    float[] actual = inFile.outputs.get((step * LAYERS + layer) * HEADS + head);
+                    for (int i = 0; i < expected.length; i++) {
+                        assertThat((double) actual[i]).isCloseTo(expected[i], within(2e-4));
+                    }
+                    int next = held + 1 - exact(held + 1, residual, group);
+                    fetched = reference.fetched(layer, head, low, next, fetched, prompt + step, true);
+                    assertThat(inFile.fetched.get((step * LAYERS + layer) * HEADS + head))
+                            .as("step %d, layer %d, head %d", step, layer, head)
+                            .containsExactly(fetched);
+                }
+            }
+        }
+    }
+
+    private static int exact(int held, int residual, int group) {
+        int kept = held;
+        while (kept - group >= residual) {
+            kept -= group;
+        }
+        return kept;
+    }
+
+    /** Runs a prompt and some steps; checks the plan on the way. */
+    private static Trace trace(KvPolicy policy, int prompt) {
+        List<float[]> outputs = new ArrayList<>();
+        List<int[]> fetched = new ArrayList<>();
+        KvPlan plan = KvPlan.of(LAYOUT, 8, policy, prompt, STEPS);
+        Kernels kernels = new ScalarKernels();
+        try (Arena arena = Arena.ofConfined();
+                Workers workers = new Workers(2);
+                KvPool pool = new KvPool(LAYOUT, plan.peakBytes(), 8);
+                KvCache cache = new KvCache(pool, policy, plan.peakBytes())) {
+            try (KvPrefill prefill = cache.beginPrefill(prompt, kernels, workers)) {
+                for (int layer = 0; layer < LAYERS; layer++) {
+                    prefill.beginLayer(layer);
+                    prefill.store(
+                            0, vectors(1, layer, 0, prompt, HEADS, arena), vectors(2, layer, 0, prompt, HEADS, arena));
+                    prefill.showQueries(SHAPE, vectors(3, layer, 0, prompt, HEADS * GROUP, arena));
+                    prefill.endLayer(SHAPE, null);
+                }
+                prefill.finish();
+            }
+            assertThat(pool.bytesInUse()).isLessThanOrEqualTo(plan.keptBytes());
+            assertThat(cache.lease().entriesInUse()).isEqualTo(plan.keptEntries());
+            step(cache, false, kernels, workers, outputs);
+            assertThat(cache.tokensSeen()).isEqualTo(prompt);
+            for (int i = 0; i < STEPS; i++) {
+                step(cache, true, kernels, workers, outputs);
+                // The next step's fetches have been asked for; wait for them as it will.
+                for (int layer = 0; layer < LAYERS; layer++) {
+                    for (int head = 0; head < HEADS; head++) {
+                        fetched.add(cache.comingPositions(layer, head));
+                    }
+                }
+            }
+            assertThat(cache.tokensSeen()).isEqualTo(prompt + STEPS);
+            assertThat(pool.peakBytes()).isLessThanOrEqualTo(plan.peakBytes());
+            assertThat(pool.peakEntries()).isLessThanOrEqualTo(plan.peakEntries());
+            assertThat(cache.slowBytes()).isLessThanOrEqualTo(plan.slowBytes());
+            return new Trace(outputs, fetched);
+        }
+    }
+
+    private static void step(KvCache cache, boolean commits, Kernels kernels, Workers workers, List<float[]> outputs) {
+        try (Arena arena = Arena.ofConfined();
+                SpeculativeStep step = cache.beginSpeculativeStep(commits, kernels, workers)) {
+            int position = step.position();
+            Tensor out = Tensor.allocate(arena, DType.F32, 1, HEADS * GROUP * CHANNELS);
+            for (int layer = 0; layer < LAYERS; layer++) {
+                if (commits) {
+                    KvRows[] rows = step.append(
+                            layer,
+                            vectors(1, layer, position, 1, HEADS, arena),
+                            vectors(2, layer, position, 1, HEADS, arena));
+                    Tensor query = vectors(3, layer, position, 1, HEADS * GROUP, arena);
+                    kernels.attendOne(SHAPE, rows, query, position, out, null, workers);
+                    float[] all = out.toArray();
+                    for (int head = 0; head < HEADS; head++) {
+                        int width = GROUP * CHANNELS;
+                        outputs.add(Arrays.copyOfRange(all, head * width, (head + 1) * width));
+                    }
+                }
+                int guess = step.guessPosition();
+                KvRows[] rows = step.appendGuess(
+                        layer, vectors(4, layer, guess, 1, HEADS, arena), vectors(5, layer, guess, 1, HEADS, arena));
+                Tensor probabilities = step.probabilities(SHAPE);
+                Tensor query = vectors(6, layer, guess, 1, HEADS * GROUP, arena);
+                kernels.attendOne(SHAPE, rows, query, guess, out, probabilities, workers);
+                step.endLayer(probabilities);
+            }
+            step.finish();
+        }
+    }
+
+    /** Kinds: 1 to 3 are keys, values, queries of the text; 4 to 6 of guesses. */
+    private static Tensor vectors(int kind, int layer, int first, int count, int heads, Arena arena) {
+        Tensor tensor = Tensor.allocate(arena, DType.F32, count, (long) heads * CHANNELS);
+        for (int token = 0; token < count; token++) {
+            float[] row = vector(kind, layer, first + token, heads);
+            for (int i = 0; i < row.length; i++) {
+                tensor.set(token, i, row[i]);
+            }
+        }
+        return tensor;
+    }
+
+    private static float[] vector(int kind, int layer, int position, int heads) {
+        Random random = new Random((kind * 31L + layer) * 100_003 + position);
+        float[] row = new float[heads * CHANNELS];
+        for (int i = 0; i < row.length; i++) {
+            row[i] = (float) (random.nextGaussian() * (kind % 3 == 0 ? 2 : 1));
+        }
+        return row;
+    }
+
+    /** METHODS, section 6, in double precision: everything is computed anew from the text for each question. */
+    private record Reference(int bits, int fetch, int residual, int group) {
+        double[] attend(int layer, int head, int position, int low, int[] fetched) {
+            double[] out = new double[GROUP * CHANNELS];
+            for (int member = 0; member < GROUP; member++) {
+                float[] query = part(vector(3, layer, position, HEADS * GROUP), head * GROUP + member);
+                double[] weights = weights(layer, head, query, position + 1, low, fetched, null);
+                for (int token = 0; token <= position; token++) {
+                    double[] value = row(2, layer, head, token, low, fetched);
+                    for (int i = 0; i < CHANNELS; i++) {
+                        out[member * CHANNELS + i] += weights[token] * value[i];
+                    }
+                }
+            }
+            return out;
+        }
+
+        /** The next fetch list: the guess stands behind the token at a position, or in its place. */
+        int[] fetched(int layer, int head, int low, int next, int[] before, int position, boolean behind) {
+            int guess = behind ? position + 1 : position;
+            double[] mean = new double[next];
+            for (int member = 0; member < GROUP; member++) {
+                float[] query = part(vector(6, layer, guess, HEADS * GROUP), head * GROUP + member);
+                float[] own = part(vector(4, layer, guess, HEADS), head);
+                double[] weights = weights(layer, head, query, guess, low, before, own);
+                for (int token = 0; token < next; token++) {
+                    mean[token] += weights[token] / GROUP;
+                }
+            }
+            Integer[] order = new Integer[next];
+            Arrays.setAll(order, token -> token);
+            Arrays.sort(order, (a, b) -> Double.compare(mean[b], mean[a]));
+            return Arrays.stream(order)
+                    .limit(fetch)
+                    .mapToInt(token -> token)
+                    .sorted()
+                    .toArray();
+        }
+
+        /** Attention on the first tokens, and on a guess's own key if one is given. */
+        private double[] weights(
+                int layer, int head, float[] query, int tokens, int low, int[] fetched, float @Nullable [] own) {
+            double[] weights = new double[tokens + (own == null ? 0 : 1)];
+            double largest = Double.NEGATIVE_INFINITY;
+            for (int token = 0; token < weights.length; token++) {
+                double dot = 0;
+                double[] key = token < tokens ? row(1, layer, head, token, low, fetched) : widened(own);
+                for (int i = 0; i < CHANNELS; i++) {
+                    dot += query[i] * key[i];
+                }
+                weights[token] = dot / Math.sqrt(CHANNELS);
+                largest = Math.max(largest, weights[token]);
+            }
+            double sum = 0;
+            for (int token = 0; token < weights.length; token++) {
+                weights[token] = Math.exp(weights[token] - largest);
+                sum += weights[token];
+            }
+            for (int token = 0; token < weights.length; token++) {
+                weights[token] /= sum;
+            }
+            return weights;
+        }
+
+        private static double[] widened(float @Nullable [] exact) {
+            double[] row = new double[CHANNELS];
+            Arrays.setAll(row, i -> Objects.requireNonNull(exact)[i]);
+            return row;
+        }
+
+        private double[] row(int kind, int layer, int head, int token, int low, int[] fetched) {
+            float[] exact = part(vector(kind, layer, token, HEADS), head);
+            double[] row = new double[CHANNELS];
+            if (token >= low || Arrays.binarySearch(fetched, token) >= 0) {
+                return widened(exact);
+            }
+            for (int i = 0; i < CHANNELS; i++) {
+                float[] together = kind == 1
+                        ? channel(layer, head, token / group * group, i)
+                        : Arrays.copyOfRange(exact, i / group * group, Math.min(CHANNELS, (i / group + 1) * group));
+                row[i] = rounded(exact[i], together);
+            }
+            return row;
+        }
+
+        private float[] channel(int layer, int head, int first, int channel) {
+            float[] keys = new float[group];
+            for (int i = 0; i < group; i++) {
+                keys[i] = part(vector(1, layer, first + i, HEADS), head)[channel];
+            }
+            return keys;
+        }
+
+        private double rounded(float x, float[] together) {
+            float least = Float.POSITIVE_INFINITY;
+            float most = Float.NEGATIVE_INFINITY;
+            for (float other : together) {
+                least = Math.min(least, other);
+                most = Math.max(most, other);
+            }
+            double scale = half(bits == 1 ? (most - least) / 2 : (most - least) / 3);
+            double offset = half(bits == 1 ? least * 0.75f + most * 0.25f : least);
+            long code = scale == 0 ? 0 : Math.clamp(Math.round((x - offset) / scale), 0, bits == 1 ? 1 : 3);
+            return offset + scale * code;
+        }
+
+        private static double half(float value) {
+            return Float.float16ToFloat(Float.floatToFloat16(value));
+        }
+
+        private static float[] part(float[] row, int head) {
+            return Arrays.copyOfRange(row, head * CHANNELS, (head + 1) * CHANNELS);
+        }
+    }
+
+    /** 2 bits, groups of 32, 128 channels, 16-bit cache: 3 bits of 16, and 2 of 16 with 1 bit. */
+    @ParameterizedTest
+    @CsvSource({"2, 3", "1, 2"})
+    void takesTheMemoryThatItsBitsSay(int bits, int bitsPerElement) {
+        KvLayout layout = new KvLayout(1, 1, 128, DType.BF16, DType.BF16);
+        KvPolicy policy = Policies.parse("specache(bits=" + bits + ",slow=ram)");
+        long bytes = KvPlan.of(layout, policy, 64 + 32 * 256, 0).peakBytes();
+        try (ToySequence sequence = new ToySequence(layout, 1, policy, bytes, KvPool.DEFAULT_ROWS_PER_PAGE, 4)) {
+            sequence.prompt(64 + 32 * 256);
+            KvRows low = Objects.requireNonNull(sequence.cache.rows(0)[0].lower());
+            assertThat(low.length()).isEqualTo(32 * 256);
+            assertThat(8.0 * (low.keyRowBytes() + low.valueRowBytes()) / 256).isEqualTo(bitsPerElement);
+            double fast = (double) sequence.pool.bytesInUse() - 64 * layout.entryBytes();
+            assertThat(fast / (32 * 256 * layout.entryBytes())).isCloseTo(bitsPerElement / 16.0, within(0.02));
+            assertThat(sequence.cache.slowBytes()).isEqualTo(32 * 256 * layout.entryBytes());
+        }
+    }
+
+    @Test
+    void withoutFetchingThereIsNoSlowTier() {
+        try (ToySequence sequence =
+                ToySequence.planned(LAYOUT, 2, Policies.parse("specache(fetch=0,residual=8,group=8)"), 40, 3, 4)) {
+            sequence.prompt(40);
+            sequence.steps(3);
+            assertThat(sequence.cache.speculates()).isFalse();
+            assertThat(sequence.cache.slowBytes()).isZero();
+            assertThat(sequence.cache.slices().getFirst().lowEntries()).containsOnly(32);
+        }
+    }
+
+    @Test
+    void theFileIsGoneWhateverHappens(@TempDir Path folder) throws Exception {
+        try (FileTier tier = new FileTier(folder)) {
+            MemorySegment first = tier.grow(10_000);
+            MemorySegment second = tier.grow(3 << 20);
+            first.set(ValueLayout.JAVA_LONG_UNALIGNED, 9_992, 42);
+            second.set(ValueLayout.JAVA_LONG_UNALIGNED, (3 << 20) - 8, 43);
+            assertThat(tier.bytes()).isEqualTo(10_000 + (3 << 20));
+            assertThat(first.get(ValueLayout.JAVA_LONG_UNALIGNED, 9_992)).isEqualTo(42);
+            assertThat(second.get(ValueLayout.JAVA_LONG_UNALIGNED, (3 << 20) - 8))
+                    .isEqualTo(43);
+            assertThat(first.get(ValueLayout.JAVA_LONG_UNALIGNED, 0)).isZero();
+        }
+        try (var left = Files.list(folder)) {
+            assertThat(left).isEmpty();
+        }
+    }
+
+    @Test
+    void aFolderThatCannotBeWrittenIsNamed(@TempDir Path folder) throws Exception {
+        Path file = Files.createFile(folder.resolve("no-folder"));
+        assertThatThrownBy(() -> new FileTier(file))
+                .isInstanceOf(LayercakeException.class)
+                .hasMessageContaining("cannot be made in " + file)
+                .hasMessageContaining("slow=ram");
+    }
+
+    /** A tier with room for one piece. */
+    private static final class SmallTier implements Tier {
+        private final RamTier ram = new RamTier();
+
+        @Override
+        public MemorySegment grow(long bytes) {
+            if (ram.bytes() > 0) {
+                throw LayercakeException.overCapacity("The disk is full.");
+            }
+            return ram.grow(bytes);
+        }
+
+        @Override
+        public long bytes() {
+            return ram.bytes();
+        }
+
+        @Override
+        public void close() {
+            ram.close();
+        }
+    }
+
+    @Test
+    void aFullTierIsRefusedBeforeAnythingIsLost() {
+        try (KvPool pool = new KvPool(LAYOUT, 1 << 20, 8);
+                SlowCopy slow = new SlowCopy(pool, SmallTier::new)) {
+            slow.reserve(64);
+            long bytes = slow.bytes();
+            assertThatThrownBy(() -> slow.reserve(65)).hasMessage("The disk is full.");
+            assertThat(slow.bytes()).isEqualTo(bytes).isEqualTo(SlowCopy.bytes(LAYOUT, 64));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"file", "ram"})
+    void laterTurnsForgetWhatWasFetched(String slow) {
+        KvPolicy policy = Policies.parse("specache(fetch=6,residual=5,group=4,slow=" + slow + ")");
+        try (ToySequence sequence = new ToySequence(LAYOUT, GROUP, policy, KvPool.pageBytes(LAYOUT, 8) * 500, 8, 9)) {
+            for (int turn = 0; turn < 3; turn++) {
+                KvPlan plan = sequence.cache.plan(20 + turn, 4);
+                sequence.cache.reserve(20 + turn, 4);
+                sequence.pool.resetPeaks();
+                sequence.prompt(20 + turn);
+                sequence.checkRows();
+                step(sequence.cache, false, sequence.kernels, sequence.workers, new ArrayList<>());
+                for (int i = 0; i < 4; i++) {
+                    step(sequence.cache, true, sequence.kernels, sequence.workers, new ArrayList<>());
+                }
+                assertThat(sequence.cache.comingPositions(1, 0)).hasSize(6);
+                assertThat(sequence.pool.peakBytes()).isLessThanOrEqualTo(plan.peakBytes());
+                assertThat(sequence.cache.slowBytes()).isEqualTo(plan.slowBytes());
+            }
+            assertThat(sequence.cache.tokensSeen()).isEqualTo(20 + 21 + 22 + 12);
+            sequence.cache.clear();
+            assertThat(sequence.pool.bytesInUse()).isZero();
+            assertThat(sequence.cache.slowBytes()).isZero();
+            sequence.prompt(11);
+            sequence.checkRows();
+        }
+    }
+
+    @Test
+    void aStepThatIsGivenUpEmptiesTheSequence() {
+        KvPolicy policy = Policies.parse("specache(fetch=6,residual=5,group=4,slow=ram)");
+        try (Arena arena = Arena.ofConfined();
+                ToySequence sequence = ToySequence.planned(LAYOUT, GROUP, policy, 30, 5, 9)) {
+            sequence.prompt(30);
+            step(sequence.cache, false, sequence.kernels, sequence.workers, new ArrayList<>());
+            try (SpeculativeStep step = sequence.cache.beginSpeculativeStep(true, sequence.kernels, sequence.workers)) {
+                step.append(0, vectors(1, 0, 30, 1, HEADS, arena), vectors(2, 0, 30, 1, HEADS, arena));
+                assertThatThrownBy(() ->
+                                step.append(1, vectors(1, 1, 30, 1, HEADS, arena), vectors(2, 1, 30, 1, HEADS, arena)))
+                        .isInstanceOf(IllegalStateException.class);
+            }
+            assertThat(sequence.cache.tokensSeen()).isZero();
+            assertThat(sequence.pool.bytesInUse()).isZero();
+            try (KvCache full = new KvCache(sequence.pool, Policies.full(), 0)) {
+                assertThatThrownBy(() -> full.beginSpeculativeStep(true, sequence.kernels, sequence.workers))
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("does not speculate");
+            }
+        }
+    }
+}
