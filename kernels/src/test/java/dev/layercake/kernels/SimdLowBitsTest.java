@@ -67,8 +67,7 @@ class SimdLowBitsTest {
                 }
                 int first = rows / 3;
                 Tensor actual = Tensor.allocate(arena, DType.F32, rows - first, elements + 3);
-                SimdLowBits.decode(
-                        type, block, first, rows - first, elements, actual.address(), actual.rowBytes());
+                SimdLowBits.decode(type, block, first, rows - first, elements, actual.address(), actual.rowBytes());
                 for (int row = first; row < rows; row++) {
                     for (int i = 0; i < elements; i++) {
                         assertThat(actual.get(row - first, i)).isEqualTo(expected.get(row, i));
