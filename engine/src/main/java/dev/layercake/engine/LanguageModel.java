@@ -160,12 +160,14 @@ public final class LanguageModel implements AutoCloseable {
     /**
      * Opens a conversation under a policy.
      *
-     * @throws LayercakeException (bad input) if the policy was made for another model
+     * @throws LayercakeException (bad input, bad model) if the policy was made for another model, or a file that it names
+     *     cannot be used
      */
     public Session session(KvPolicy policy) {
         requireModel(policy);
         return exclusively(() -> {
             requireOpen();
+            forward.prepare(policy);
             Session session = new Session(this, new KvCache(pool(), policy, 0));
             synchronized (sessions) {
                 sessions.add(session);
@@ -228,7 +230,9 @@ public final class LanguageModel implements AutoCloseable {
                 kv.peakBytes(),
                 kv.keptBytes(),
                 kv.fullBytes(),
-                Forward.prefillBytes(model, promptTokens) + judgingBytes(policy, promptTokens),
+                Forward.prefillBytes(model, promptTokens)
+                        + judgingBytes(policy, promptTokens)
+                        + forward.gateBytes(policy, promptTokens),
                 MachineMemory.here().availableBytes() + idlePages + heldBytes);
     }
 
