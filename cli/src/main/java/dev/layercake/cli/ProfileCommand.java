@@ -20,9 +20,10 @@ import picocli.CommandLine.Option;
 /** {@code layercake profile}: what policies such as baklava and duo want to know of a model beforehand. */
 @Command(
         name = "profile",
-        description = "Measures the KV heads of a model once, for policies that divide a budget by it: --measure value for"
-                + " baklava, duo for duo. With --budget it also looks for the division of that budget under which"
-                + " held-out text surprises the model least. Interrupted, it goes on where it stopped.")
+        description =
+                "Measures the KV heads of a model once, for policies that divide a budget by it: --measure value for"
+                        + " baklava, duo for duo. With --budget it also looks for the division of that budget under which"
+                        + " held-out text surprises the model least. Interrupted, it goes on where it stopped.")
 final class ProfileCommand implements Callable<Integer> {
     private final Console console;
 
@@ -39,8 +40,9 @@ final class ProfileCommand implements Callable<Integer> {
     @Option(
             names = "--measure",
             paramLabel = "WHICH",
-            description = "value (default): how little a head's output is like the token's own value; duo: how far back a"
-                    + " head looks.")
+            description =
+                    "value (default): how little a head's output is like the token's own value; duo: how far back a"
+                            + " head looks.")
     String measure = "value";
 
     @Option(
@@ -53,7 +55,8 @@ final class ProfileCommand implements Callable<Integer> {
     @Option(
             names = "--policy",
             paramLabel = "NAME",
-            description = "Which entries a head keeps while the search judges a division: snapkv (default) or streaming.")
+            description =
+                    "Which entries a head keeps while the search judges a division: snapkv (default) or streaming.")
     String policy = "snapkv";
 
     @Option(
@@ -142,8 +145,8 @@ final class ProfileCommand implements Callable<Integer> {
         measuring.end();
         for (int budget : budgets) {
             if (profile.settings().stream()
-                    .noneMatch(setting -> setting.budget() == budget
-                            && setting.policy().equals(policy))) {
+                    .noneMatch(setting ->
+                            setting.budget() == budget && setting.policy().equals(policy))) {
                 ProgressBar searching = new ProgressBar(console, "dividing " + budget);
                 profile = profiler.search(profile, budget, policy, searching::update);
                 searching.end();

@@ -43,7 +43,19 @@ final class EvalCommandLineTest {
     void profileMeasuresOnceAndPoliciesUseIt() throws IOException {
         String file = folder.resolve("a profile.json").toString();
         String[] command = {
-            "profile", "-m", CRUMB, "--out", file, "--prompts", "2", "--tokens", "160", "--budget", "12", "--held-out", "1"
+            "profile",
+            "-m",
+            CRUMB,
+            "--out",
+            file,
+            "--prompts",
+            "2",
+            "--tokens",
+            "160",
+            "--budget",
+            "12",
+            "--held-out",
+            "1"
         };
         assertThat(run(command)).as(text(err)).isZero();
         assertThat(text(out)).contains("by layer and KV head", "Budget 12, snapkv", "with equal budgets");
@@ -56,12 +68,28 @@ final class EvalCommandLineTest {
                 .as(text(err))
                 .isZero();
         assertThat(text(err)).contains("baklava(profile=\"" + file + "\",budget=40,tokens=snapkv");
-        assertThat(run("eval", "tasks", "-m", CRUMB, "--families", "needle", "--lengths", "160", "--samples", "1", "--out",
-                        folder.resolve("e").toString(), "--budgets", "12", "--kv", "snapkv baklava(profile=\"" + file + "\")"))
+        assertThat(run(
+                        "eval",
+                        "tasks",
+                        "-m",
+                        CRUMB,
+                        "--families",
+                        "needle",
+                        "--lengths",
+                        "160",
+                        "--samples",
+                        "1",
+                        "--out",
+                        folder.resolve("e").toString(),
+                        "--budgets",
+                        "12",
+                        "--kv",
+                        "snapkv baklava(profile=\"" + file + "\")"))
                 .as(text(err))
                 .isZero();
         assertThat(text(out)).contains("baklava(profile=\"" + file + "\")");
-        assertThat(run("profile", "-m", CRUMB, "--out", file, "--measure", "duo", "--budget", "3")).isEqualTo(2);
+        assertThat(run("profile", "-m", CRUMB, "--out", file, "--measure", "duo", "--budget", "3"))
+                .isEqualTo(2);
         assertThat(text(err)).contains("--budget means nothing with --measure duo");
         out.reset();
         assertThat(run("profile", "--help")).isZero();

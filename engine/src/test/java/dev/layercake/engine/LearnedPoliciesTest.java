@@ -71,7 +71,8 @@ final class LearnedPoliciesTest {
     private String spec(String spec) {
         String measure = spec.startsWith("duo") ? "duo" : "value";
         return spec.replace(
-                "profile=P", "profile=" + profile(Measure.valueOf(measure.toUpperCase(Locale.ROOT)), model.fingerprint()));
+                "profile=P",
+                "profile=" + profile(Measure.valueOf(measure.toUpperCase(Locale.ROOT)), model.fingerprint()));
     }
 
     @ParameterizedTest
@@ -112,7 +113,8 @@ final class LearnedPoliciesTest {
                 Generation generation = session.ask(turn == 0 ? haystack(500).prompt() : "And what else?", SHORT);
                 GenerationSummary summary = generation.summary();
                 assertThat(summary.tokens()).isNotEmpty();
-                assertThat(model.pool().peakBytes()).isLessThanOrEqualTo(summary.plan().kvPeakBytes());
+                assertThat(model.pool().peakBytes())
+                        .isLessThanOrEqualTo(summary.plan().kvPeakBytes());
                 KvUsage kv = summary.kv();
                 assertThat(kv.bytesNow()).isLessThan(kv.bytesFull());
                 assertThat(kv.slices().stream().map(Slice::entries).distinct().count())
@@ -147,10 +149,13 @@ final class LearnedPoliciesTest {
         try (Session session = model.session(spec)) {
             for (int turn = 0; turn < 3; turn++) {
                 model.pool().resetPeaks();
-                GenerationSummary summary = session.ask(turn == 0 ? haystack(500).prompt() : "And what else?", SHORT)
+                GenerationSummary summary = session.ask(
+                                turn == 0 ? haystack(500).prompt() : "And what else?", SHORT)
                         .summary();
-                assertThat(summary.plan().kvPeakBytes()).isGreaterThanOrEqualTo(summary.kv().bytesNow());
-                assertThat(model.pool().peakBytes()).isLessThanOrEqualTo(summary.plan().kvPeakBytes());
+                assertThat(summary.plan().kvPeakBytes())
+                        .isGreaterThanOrEqualTo(summary.kv().bytesNow());
+                assertThat(model.pool().peakBytes())
+                        .isLessThanOrEqualTo(summary.plan().kvPeakBytes());
                 if (turn == 0) {
                     MemoryPlan full = model.plan(Policies.full(), summary.promptTokens(), 8);
                     assertThat(summary.plan().kvPeakBytes()).isEqualTo(full.kvPeakBytes());
@@ -222,7 +227,8 @@ final class LearnedPoliciesTest {
             assertThat(same.score(prompt, rest)).containsExactly(likelihoods);
             double[] cut = tight.score(prompt, rest);
             assertThat(cut[0]).as("comes out of the prefill").isCloseTo(likelihoods[0], within(1e-5));
-            assertThat(Arrays.stream(cut).sum()).isNotEqualTo(Arrays.stream(likelihoods).sum());
+            assertThat(Arrays.stream(cut).sum())
+                    .isNotEqualTo(Arrays.stream(likelihoods).sum());
         }
     }
 }

@@ -75,10 +75,12 @@ public interface CalibrationText {
         @Override
         public String identity() {
             Map<String, String> setup = calibration.setup();
-            return "generated tasks, " + setup.entrySet().stream()
-                    .filter(entry -> List.of("seed", "haystack", "language").contains(entry.getKey()))
-                    .map(entry -> entry.getKey() + " " + entry.getValue())
-                    .collect(Collectors.joining(", "));
+            return "generated tasks, "
+                    + setup.entrySet().stream()
+                            .filter(entry ->
+                                    List.of("seed", "haystack", "language").contains(entry.getKey()))
+                            .map(entry -> entry.getKey() + " " + entry.getValue())
+                            .collect(Collectors.joining(", "));
         }
 
         @Override
@@ -192,8 +194,7 @@ public interface CalibrationText {
         public HeldOutText heldOut(int index) {
             int[] piece = piece(split(), index, heldOutPieces);
             int read = Math.max(1, tokens - Math.min(LONGEST_CONTINUATION, Math.max(1, tokens / 4)));
-            return new HeldOutText(
-                    Arrays.copyOf(piece, read), Arrays.copyOfRange(piece, read, piece.length));
+            return new HeldOutText(Arrays.copyOf(piece, read), Arrays.copyOfRange(piece, read, piece.length));
         }
     }
 }

@@ -185,8 +185,9 @@ public final class HeadProfiler {
         settings().forEach((key, now) -> {
             String then = before.getOrDefault(key, "");
             if (!then.equals(now)) {
-                throw LayercakeException.badInput(out + " holds a profile that was made otherwise (" + key + " was "
-                        + then + " and is now " + now + "); give another file with --out, or the same options as before.");
+                throw LayercakeException.badInput(
+                        out + " holds a profile that was made otherwise (" + key + " was " + then + " and is now " + now
+                                + "); give another file with --out, or the same options as before.");
             }
         });
     }

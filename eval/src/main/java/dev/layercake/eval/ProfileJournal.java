@@ -57,7 +57,8 @@ final class ProfileJournal {
                 Files.deleteIfExists(file);
                 journal.append(new Line(setup, null, null));
             } else {
-                journal.requireSame(setup, Optional.ofNullable(lines.getFirst().setup()).orElse(Map.of()));
+                journal.requireSame(
+                        setup, Optional.ofNullable(lines.getFirst().setup()).orElse(Map.of()));
                 lines.forEach(journal::take);
             }
         } catch (IOException e) {

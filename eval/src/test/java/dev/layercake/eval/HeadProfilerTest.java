@@ -84,7 +84,8 @@ final class HeadProfilerTest {
         Files.delete(folder.resolve("p.json"));
         assertThatThrownBy(() -> profiler("p.json", longer).calibrate(NOBODY))
                 .isInstanceOf(LayercakeException.class)
-                .hasMessageContaining("holds the beginning of a profile with other settings (tokens was 160 and is now 170)");
+                .hasMessageContaining(
+                        "holds the beginning of a profile with other settings (tokens was 160 and is now 170)");
         Files.writeString(folder.resolve("p.json.partial"), "nonsense\n");
         assertThatThrownBy(() -> profiler("p.json", SMALL).calibrate(NOBODY))
                 .isInstanceOf(LayercakeException.class)
@@ -130,11 +131,12 @@ final class HeadProfilerTest {
         assertThat(text.prompt(0)).hasSize(100).isNotEqualTo(text.prompt(2));
         assertThat(text.heldOut(1).tokens()).isEqualTo(100);
         assertThat(text.heldOut(1).continuation()).hasSize(25);
-        assertThat(text.identity()).isNotEqualTo(CalibrationText.generated(model, 100, 1).identity());
+        assertThat(text.identity())
+                .isNotEqualTo(CalibrationText.generated(model, 100, 1).identity());
         HeadProfiler.Options options = new HeadProfiler.Options(Measure.DUO, 3, 100, 2);
-        HeadProfile profile =
-                new HeadProfiler(model, CalibrationText.files(model, file, 100, 3, 0), options, folder.resolve("d.json"))
-                        .calibrate(NOBODY);
+        HeadProfile profile = new HeadProfiler(
+                        model, CalibrationText.files(model, file, 100, 3, 0), options, folder.resolve("d.json"))
+                .calibrate(NOBODY);
         assertThat(profile.measure()).isEqualTo(Measure.DUO);
         assertThat(profile.heads()).allSatisfy(layer -> assertThat(layer).allMatch(value -> value > 0 && value < 1));
         assertThatThrownBy(() -> CalibrationText.files(model, file, 5000, 3, 2))

@@ -21,6 +21,7 @@ public final class KvRows {
     private int[] positions = new int[0];
     /** How near a query must be to see a slot: at a distance below this; empty if no slot is hidden. */
     private int[] reaches = new int[0];
+
     private int length;
 
     public KvRows(DType keyType, DType valueType, int headDim, int rowsPerPage) {

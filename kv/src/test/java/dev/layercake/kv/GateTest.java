@@ -14,11 +14,11 @@ import org.junit.jupiter.api.Test;
 final class GateTest {
     private static final KvLayout LAYOUT = new KvLayout(3, 2, 32, DType.BF16, DType.Q8_0);
 
-    private static int[] passed(ToySequence sequence, int layer, int head, int first, int count, int sinks, int recent) {
+    private static int[] passed(
+            ToySequence sequence, int layer, int head, int first, int count, int sinks, int recent) {
         boolean[] kept = sequence.gates(layer, first, count)[head];
         return IntStream.range(first, first + count)
-                .filter(position ->
-                        kept[position - first] || position < sinks || position >= first + count - recent)
+                .filter(position -> kept[position - first] || position < sinks || position >= first + count - recent)
                 .toArray();
     }
 
@@ -47,8 +47,7 @@ final class GateTest {
     @Test
     void protectedTokensPassInEveryTurn() {
         KvPolicy policy = Policies.parse("gate(weights=w,sinks=5,recent=4)");
-        try (ToySequence sequence =
-                new ToySequence(LAYOUT, 2, policy, KvPool.pageBytes(LAYOUT, 8) * 400, 8, 3)) {
+        try (ToySequence sequence = new ToySequence(LAYOUT, 2, policy, KvPool.pageBytes(LAYOUT, 8) * 400, 8, 3)) {
             sequence.prompt(3);
             assertThat(sequence.held(0, 0)).containsExactly(0, 1, 2);
             sequence.prompt(40);
@@ -67,15 +66,16 @@ final class GateTest {
 
     @Test
     void rejectedEntriesAreHiddenWhileTheLayerRuns() {
-        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, Policies.parse("gate(weights=w)"), 20, 0, 4);
-                KvPrefill prefill = sequence.cache.beginPrefill(20, sequence.kernels, sequence.workers)) {
-            KvRows[] rows = prefill.beginLayer(0);
-            boolean[][] gates = sequence.gates(0, 0, 20);
-            prefill.gate(gates);
-            for (int token = 0; token < 20; token++) {
-                assertThat(rows[1].hidden(token)).isEqualTo(!gates[1][token]);
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, Policies.parse("gate(weights=w)"), 20, 0, 4)) {
+            KvRows[] rows;
+            try (KvPrefill prefill = sequence.cache.beginPrefill(20, sequence.kernels, sequence.workers)) {
+                rows = prefill.beginLayer(0);
+                boolean[][] gates = sequence.gates(0, 0, 20);
+                prefill.gate(gates);
+                for (int token = 0; token < 20; token++) {
+                    assertThat(rows[1].hidden(token)).isEqualTo(!gates[1][token]);
+                }
             }
-            prefill.close();
             assertThat(rows[1].hidden(0)).isFalse();
             assertThat(sequence.pool.entriesInUse()).isZero();
         }

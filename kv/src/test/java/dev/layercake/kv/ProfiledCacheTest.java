@@ -26,10 +26,13 @@ final class ProfiledCacheTest {
 
     @Test
     void headsHoldTheirShareOfTheBudget() {
-        KvPolicy policy = ToyProfiles.policy(
-                "baklava(profile=value.profile,budget=16,window=6,power=1,least=0.5)", LAYOUT);
+        KvPolicy policy =
+                ToyProfiles.policy("baklava(profile=value.profile,budget=16,window=6,power=1,least=0.5)", LAYOUT);
         HeadProfile profile = ToyProfiles.of(Measure.VALUE, 3, 2);
-        double sum = profile.heads().stream().flatMap(List::stream).mapToDouble(x -> x).sum();
+        double sum = profile.heads().stream()
+                .flatMap(List::stream)
+                .mapToDouble(x -> x)
+                .sum();
         try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, policy, 90, 3, 1)) {
             sequence.prompt(90);
             List<Integer> lengths = lengths(sequence);
@@ -39,15 +42,16 @@ final class ProfiledCacheTest {
                 assertThat((double) lengths.get(i)).isBetween(Math.floor(real), Math.ceil(real));
             }
             sequence.steps(3);
-            assertThat(lengths(sequence)).containsExactlyElementsOf(
-                    lengths.stream().map(length -> length + 3).toList());
+            assertThat(lengths(sequence))
+                    .containsExactlyElementsOf(
+                            lengths.stream().map(length -> length + 3).toList());
         }
     }
 
     @Test
     void whatAShortPromptCannotFillGoesToTheOthers() {
-        KvPolicy policy = ToyProfiles.policy(
-                "baklava(profile=value.profile,budget=16,window=6,power=16,least=0)", LAYOUT);
+        KvPolicy policy =
+                ToyProfiles.policy("baklava(profile=value.profile,budget=16,window=6,power=16,least=0)", LAYOUT);
         try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, policy, 20, 0, 1)) {
             sequence.prompt(20);
             List<Integer> lengths = lengths(sequence);
@@ -58,8 +62,8 @@ final class ProfiledCacheTest {
 
     @Test
     void streamingHeadsHoldTheirSizeWhileDecoding() {
-        KvPolicy policy = ToyProfiles.policy(
-                "baklava(profile=value.profile,budget=16,tokens=streaming,sinks=2,power=2)", LAYOUT);
+        KvPolicy policy =
+                ToyProfiles.policy("baklava(profile=value.profile,budget=16,tokens=streaming,sinks=2,power=2)", LAYOUT);
         try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, policy, 60, 30, 1)) {
             sequence.prompt(60);
             List<Integer> lengths = lengths(sequence);
@@ -69,8 +73,7 @@ final class ProfiledCacheTest {
             for (int i = 0; i < 6; i++) {
                 int length = lengths.get(i);
                 assertThat(sequence.held(i / 2, i % 2))
-                        .containsExactly(IntStream.concat(
-                                        IntStream.range(0, 2), IntStream.range(90 - (length - 2), 90))
+                        .containsExactly(IntStream.concat(IntStream.range(0, 2), IntStream.range(90 - (length - 2), 90))
                                 .toArray());
             }
         }
@@ -91,7 +94,8 @@ final class ProfiledCacheTest {
             for (int place = 0; place < 6; place++) {
                 int head = order.get(place);
                 int[] all = IntStream.range(0, 47).toArray();
-                int[] ends = IntStream.concat(IntStream.range(0, 3), IntStream.range(42, 47)).toArray();
+                int[] ends = IntStream.concat(IntStream.range(0, 3), IntStream.range(42, 47))
+                        .toArray();
                 assertThat(sequence.held(head / 2, head % 2)).containsExactly(place < 3 ? ends : all);
             }
             assertThat(sequence.pool.bytesInUse()).isEqualTo((3 + 3 * 6) * sequence.pool.pageBytes());

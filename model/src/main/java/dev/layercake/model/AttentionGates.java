@@ -141,15 +141,15 @@ public record AttentionGates(int heads, int headDim, double threshold, boolean c
     }
 
     private static TensorInfo require(SafetensorsFile file, String name, List<Long> shape) {
-        TensorInfo info = file.find(name)
-                .orElseThrow(() -> unfit(file.path(), "the tensor " + name + " is missing"));
+        TensorInfo info = file.find(name).orElseThrow(() -> unfit(file.path(), "the tensor " + name + " is missing"));
         if (!info.shape().equals(shape)) {
-            throw unfit(
-                    file.path(), "the tensor " + name + " has the shape " + info.shape() + " instead of " + shape);
+            throw unfit(file.path(), "the tensor " + name + " has the shape " + info.shape() + " instead of " + shape);
         }
         if (info.dtype().isEmpty()) {
-            throw unfit(file.path(), "the tensor " + name + " is of the type " + info.dtypeName()
-                    + ", and F32, F16 and BF16 are possible");
+            throw unfit(
+                    file.path(),
+                    "the tensor " + name + " is of the type " + info.dtypeName()
+                            + ", and F32, F16 and BF16 are possible");
         }
         return info;
     }
@@ -181,11 +181,7 @@ public record AttentionGates(int heads, int headDim, double threshold, boolean c
                 String prefix = "layers." + layer + ".gate.";
                 writer.add(prefix + "wq", inner).add(prefix + "wk", inner).add(prefix + "wv", inner);
                 writer.add(prefix + "wo", output);
-                writer.add(
-                        prefix + "bias",
-                        DType.F32,
-                        TensorContent.of(bias),
-                        config.kvHeads());
+                writer.add(prefix + "bias", DType.F32, TensorContent.of(bias), config.kvHeads());
             }
             writer.write(path);
         }

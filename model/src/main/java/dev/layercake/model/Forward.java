@@ -15,7 +15,6 @@ import dev.layercake.kv.policy.KvPolicy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
@@ -77,8 +76,7 @@ public final class Forward implements AutoCloseable {
          * @param added [tokens x hidden], what came of it
          * @param states [tokens x hidden], the hidden states with that
          */
-        default void attended(
-                int layer, int firstToken, Tensor values, Tensor attended, Tensor added, Tensor states) {}
+        default void attended(int layer, int firstToken, Tensor values, Tensor attended, Tensor added, Tensor states) {}
     }
 
     private final Model model;
@@ -233,8 +231,7 @@ public final class Forward implements AutoCloseable {
                 AttentionShape shape = config.attentionShape(layer);
                 KvRows[] rows = prefill.beginLayer(layer);
                 if (gatePass != null) {
-                    prefill.gate(gatePass.passed(
-                            layer, normed(layer, hidden, activations), threshold(cache.policy())));
+                    prefill.gate(gatePass.passed(layer, normed(layer, hidden, activations), threshold(cache.policy())));
                 }
                 for (int first = 0; first < tokens.length; first += chunkTokens) {
                     int count = Math.min(chunkTokens, tokens.length - first);
@@ -285,7 +282,8 @@ public final class Forward implements AutoCloseable {
 
     private double threshold(KvPolicy policy) {
         Gating gating = Objects.requireNonNull(policy.gating());
-        return gating.threshold().orElseGet(() -> Objects.requireNonNull(gates(policy)).threshold());
+        return gating.threshold()
+                .orElseGet(() -> Objects.requireNonNull(gates(policy)).threshold());
     }
 
     /** A layer's input, chunk by chunk, in the room where {@link #project} will put it again. */

@@ -35,8 +35,8 @@ final class GatePass {
         this.rows = new KvRows[gates.heads()];
         for (int head = 0; head < rows.length; head++) {
             rows[head] = new KvRows(DType.F32, DType.F32, gates.headDim(), tokens);
-            rows[head].addPage(
-                    Tensor.allocate(arena, DType.F32, 2L * tokens, gates.headDim()).address());
+            rows[head].addPage(Tensor.allocate(arena, DType.F32, 2L * tokens, gates.headDim())
+                    .address());
             for (int token = 0; token < tokens; token++) {
                 // Where every token is at the beginning, every token sees all.
                 rows[head].append(gates.causal() ? token : 0);
@@ -92,7 +92,8 @@ final class GatePass {
             kernels.matmul(gate.output(), attended.slice(0, count), logits.slice(0, count), workers);
             for (int head = 0; head < kvHeads; head++) {
                 for (int token = 0; token < count; token++) {
-                    double logit = logits.get(token, head) + (double) gate.bias().get(0, head);
+                    double logit =
+                            logits.get(token, head) + (double) gate.bias().get(0, head);
                     scores[head][first + token] = (float) (1 / (1 + Math.exp(-logit)));
                 }
             }

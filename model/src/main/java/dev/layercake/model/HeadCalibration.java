@@ -70,8 +70,7 @@ public abstract sealed class HeadCalibration implements Forward.Observer {
 
     private static void read(Tensor tensor, int row, float[] target) {
         var data = tensor.slice(row, 1).data();
-        MemorySegment.copy(
-                data, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, target, 0, target.length);
+        MemorySegment.copy(data, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, target, 0, target.length);
     }
 
     /** 0 if one of the vectors is zero. */

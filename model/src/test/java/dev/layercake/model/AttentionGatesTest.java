@@ -89,8 +89,8 @@ final class AttentionGatesTest {
                     Arena arena = Arena.ofConfined();
                     KvCache cache = TestModels.cache(model, "gate(weights=\"" + file + "\")", tokens, DType.F32)) {
                 List<double[][]> states = new ArrayList<>();
-                Tensor logits = forward.prefillObserved(
-                        cache, text, (index, hidden) -> states.add(doubles(hidden)), arena);
+                Tensor logits =
+                        forward.prefillObserved(cache, text, (index, hidden) -> states.add(doubles(hidden)), arena);
                 assertThat(logits.rows()).isEqualTo(tokens);
                 AttentionGates gates = AttentionGates.load(file, model.config(), arena);
                 for (int layer = 0; layer < SHAPE.layers(); layer++) {
@@ -308,8 +308,8 @@ final class AttentionGatesTest {
         try (Model model = Model.random(SHAPE, DType.F32, 3);
                 Workers workers = new Workers(1);
                 Forward forward = new Forward(model, TestModels.kernels().getLast(), workers);
-                KvCache cache = TestModels.cache(
-                        model, "gate(weights=\"" + file + "\",threshold=1,sinks=2)", 80, DType.F16)) {
+                KvCache cache =
+                        TestModels.cache(model, "gate(weights=\"" + file + "\",threshold=1,sinks=2)", 80, DType.F16)) {
             forward.prefill(cache, text, Forward.Progress.NONE);
             for (int token = 0; token < 5; token++) {
                 forward.decode(cache, token);
@@ -327,8 +327,14 @@ final class AttentionGatesTest {
         ModelConfig config = SHAPE.config();
         refused(file, new ModelShape("n", 3, 48, 6, 2, 8, 56, 60, 64, 1e4, true).config(), "instead of [15, 48]");
         refused(file, new ModelShape("n", 3, 40, 6, 3, 8, 56, 60, 64, 1e4, true).config(), "instead of [3, 15]");
-        refused(file, new ModelShape("n", 4, 40, 6, 2, 8, 56, 60, 64, 1e4, true).config(), "layers.3.gate.wq is missing");
-        refused(file, new ModelShape("n", 2, 40, 6, 2, 8, 56, 60, 64, 1e4, true).config(), "more layers than the model's 2");
+        refused(
+                file,
+                new ModelShape("n", 4, 40, 6, 2, 8, 56, 60, 64, 1e4, true).config(),
+                "layers.3.gate.wq is missing");
+        refused(
+                file,
+                new ModelShape("n", 2, 40, 6, 2, 8, 56, 60, 64, 1e4, true).config(),
+                "more layers than the model's 2");
         Path bare = folder.resolve("bare.safetensors");
         new SafetensorsWriter().write(bare);
         refused(bare, config, "its metadata have no whole number from 1 to 4096 for nG");

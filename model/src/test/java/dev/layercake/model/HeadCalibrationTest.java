@@ -16,8 +16,7 @@ import org.junit.jupiter.api.Test;
 /** The measures of heads against their definitions, written out here. */
 final class HeadCalibrationTest {
     private static final int TOKENS = 11;
-    private static final ModelShape SHAPE =
-            new ModelShape("small", 2, 24, 4, 2, 8, 32, 50, 64, 10_000, true);
+    private static final ModelShape SHAPE = new ModelShape("small", 2, 24, 4, 2, 8, 32, 50, 64, 10_000, true);
 
     private static float[][] random(Random random, int rows, int columns) {
         float[][] values = new float[rows][columns];
@@ -102,9 +101,9 @@ final class HeadCalibrationTest {
             calibration.projected(0, 5, tensor(arena, queries, 5, 6), tensor(arena, keys, 5, 6));
         }
         for (int kvHead = 0; kvHead < 2; kvHead++) {
-            double mean = (retrieval(queries, keys, kvHead * 2, kvHead)
-                            + retrieval(queries, keys, kvHead * 2 + 1, kvHead))
-                    / 2;
+            double mean =
+                    (retrieval(queries, keys, kvHead * 2, kvHead) + retrieval(queries, keys, kvHead * 2 + 1, kvHead))
+                            / 2;
             assertThat(calibration.heads()[0][kvHead]).isCloseTo(mean, within(1e-6));
         }
         // Without queries and keys all positions get the same.

@@ -126,8 +126,7 @@ public record HeadProfile(
         all.removeIf(setting ->
                 setting.budget() == added.budget() && setting.policy().equals(added.policy()));
         all.add(added);
-        return new HeadProfile(
-                model, fingerprint, group, measure, heads, blocks, prompts, tokens, text, date, all);
+        return new HeadProfile(model, fingerprint, group, measure, heads, blocks, prompts, tokens, text, date, all);
     }
 
     /**

@@ -188,8 +188,8 @@ final class HeadProfileFile {
             Files.write(partial, MAPPER.writeValueAsBytes(json(profile)));
             Files.move(partial, absolute, StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException e) {
-            throw LayercakeException.badInput("The profile cannot be written to " + file + " (" + e
-                    + "); give another file.", e);
+            throw LayercakeException.badInput(
+                    "The profile cannot be written to " + file + " (" + e + "); give another file.", e);
         }
     }
 

@@ -66,7 +66,11 @@ final class LearnedMethods {
                             List.of(
                                     PROFILE,
                                     Parameter.real(
-                                            "ratio", "0.5", 0, 1, "share of the heads that keep first and recent tokens"),
+                                            "ratio",
+                                            "0.5",
+                                            0,
+                                            1,
+                                            "share of the heads that keep first and recent tokens"),
                                     Parameter.whole("sinks", "128", 0, 4096, "first tokens, always kept"),
                                     Parameter.whole("recent", "256", 1, MOST_TOKENS, "recent tokens, always kept"))),
                     LearnedMethods::duo),
@@ -80,7 +84,11 @@ final class LearnedMethods {
                             List.of(
                                     Parameter.file("weights", "a safetensors file with gates for this model"),
                                     Parameter.real(
-                                            "threshold", "", 0, 1, "a score must exceed it; the file says it, usually 0.5"),
+                                            "threshold",
+                                            "",
+                                            0,
+                                            1,
+                                            "a score must exceed it; the file says it, usually 0.5"),
                                     Parameter.whole("sinks", "0", 0, 4096, "first tokens that no gate rejects"),
                                     Parameter.whole(
                                             "recent", "0", 0, MOST_TOKENS, "last prompt tokens that no gate rejects"))),
@@ -146,7 +154,8 @@ final class LearnedMethods {
                     + " different budgets; put it after another policy.");
         }
         if (policy.allocator().ragged()) {
-            throw settings.refused("the heads' budgets are divided already in " + policy.name() + "; divide them once.");
+            throw settings.refused(
+                    "the heads' budgets are divided already in " + policy.name() + "; divide them once.");
         }
         if (policy.scorer() instanceof RecencyScorer) {
             throw settings.refused("first and recent tokens go by tokens=streaming; write baklava(tokens=streaming).");
@@ -173,8 +182,7 @@ final class LearnedMethods {
         settings.put("rule", rule);
         if (rule.equals("power")) {
             refuse(settings, rule, "share", "factor");
-            return HeadDivision.power(
-                    real(settings, "power", chosen.power()), real(settings, "least", chosen.least()));
+            return HeadDivision.power(real(settings, "power", chosen.power()), real(settings, "least", chosen.least()));
         }
         refuse(settings, rule, "power", "least");
         boolean searched = chosen.rule() == Rule.TWOLEVEL;

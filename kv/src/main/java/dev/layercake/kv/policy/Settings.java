@@ -63,8 +63,10 @@ final class Settings {
         try {
             return Path.of(word(key));
         } catch (InvalidPathException e) {
-            throw LayercakeException.badInput("Policy " + policy + ": " + key + "=" + word(key)
-                    + " is not a path on this system; give the path of a file.", e);
+            throw LayercakeException.badInput(
+                    "Policy " + policy + ": " + key + "=" + word(key)
+                            + " is not a path on this system; give the path of a file.",
+                    e);
         }
     }
 

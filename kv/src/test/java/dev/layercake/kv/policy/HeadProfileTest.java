@@ -124,8 +124,8 @@ final class HeadProfileTest {
         Files.writeString(file, text.replace(from, to));
         assertThatThrownBy(() -> HeadProfile.read(file))
                 .isInstanceOf(LayercakeException.class)
-                .hasMessage("The profile " + file + " cannot be used: " + why
-                        + "; make it again with layercake profile.");
+                .hasMessage(
+                        "The profile " + file + " cannot be used: " + why + "; make it again with layercake profile.");
     }
 
     @Test
@@ -148,7 +148,8 @@ final class HeadProfileTest {
             try {
                 HeadProfile read = HeadProfile.read(file);
                 assertThat(read.layers()).isEqualTo(3);
-                assertThat(Arrays.stream(read.all()).allMatch(value -> value >= 0 && value <= 2)).isTrue();
+                assertThat(Arrays.stream(read.all()).allMatch(value -> value >= 0 && value <= 2))
+                        .isTrue();
             } catch (LayercakeException expected) {
                 assertThat(expected).hasMessageContaining(file.toString());
             }

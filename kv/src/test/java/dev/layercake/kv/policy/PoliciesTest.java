@@ -112,7 +112,8 @@ class PoliciesTest {
     @Test
     void everyDefaultParses() {
         for (Policies.Description description : Policies.all()) {
-            boolean profiled = description.parameters().stream().anyMatch(parameter -> parameter.key().equals("profile"));
+            boolean profiled = description.parameters().stream()
+                    .anyMatch(parameter -> parameter.key().equals("profile"));
             String file = description.name().equals("duo") ? "duo.profile" : "value.profile";
             boolean gated = description.name().equals("gate");
             String spec = description.name() + (profiled ? "(profile=" + file + ")" : gated ? "(weights=w)" : "");
