@@ -3,6 +3,7 @@
     python3 training/check.py
 """
 
+import argparse
 import random
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 import export
+import gates
 import language
 import tasks
 import train
@@ -52,6 +54,7 @@ def main():
         model = export.load(folder / "model")
         for written, read in zip(run.model.parameters(), model.parameters()):
             assert torch.equal(written.detach().to(torch.bfloat16).float(), read.detach())
+        check_gates(model, again.heldout_set, folder)
         right = exact(model, sample(again.heldout_set, "needle", 128, 4), torch.float32)
         assert len(right) == 4
     low, high = wilson(9, 10)
@@ -78,6 +81,36 @@ def check_sequences(sequences):
             for first in (False, True):
                 prompt, answer = sequences.evaluation(seeded(family), family, 512, first=first)
                 assert 256 < len(prompt) + len(answer) <= 512, family
+
+
+def check_gates(model, sequences, folder):
+    """Open gates change nothing, closed ones leave every token alone, training reaches every weight, files hold it all."""
+    samples = [sequences.evaluation(seeded("gates", index), "needle", 128, generated=True) for index in range(2)]
+    tokens, prompt, _ = gates.rows(samples)
+    opened = gates.Gates(model.shape, 2, 8)
+    with torch.no_grad():
+        hidden, scores = gates.gated(model, opened, tokens, prompt)
+        for row, (asked, answer) in enumerate(samples):
+            length = len(asked) + len(answer)
+            plain = model(tokens[row:row + 1, :length], torch.float32)
+            assert torch.allclose(hidden[row, :length], plain[0], atol=1e-4)
+        assert all(0.9 < score[prompt].min() for score in scores)
+        opened.threshold = 1.0
+        alone, _ = gates.gated(model, opened, tokens[:, :1], prompt[:, :1])
+        first, _ = gates.gated(model, opened, tokens[:1, :9], prompt[:1, :9])
+        assert torch.allclose(first[0, 0], alone[0, 0], atol=1e-5)
+        assert not torch.allclose(first[0, 8], hidden[0, 8], atol=1e-3)
+        opened.threshold = 0.5
+    options = argparse.Namespace(steps=3, minutes=1, rate=1e-2, keep=0.2, pressure=1.0, seed=1, verbose=False)
+    before = [parameter.clone() for parameter in opened.parameters()]
+    losses = gates.train(model, opened, sequences, options)
+    assert len(losses) == 3
+    assert all(not torch.equal(a, b) for a, b in zip(before, opened.parameters()))
+    assert all(parameter.grad is None for parameter in model.parameters())
+    opened.write(folder / "gates.safetensors")
+    again = gates.Gates.read(folder / "gates.safetensors", model.shape)
+    for written, read in zip(opened.parameters(), again.parameters()):
+        assert torch.equal(written.detach().to(torch.bfloat16).float(), read.detach())
 
 
 def check_attention():

@@ -161,11 +161,16 @@ public final class LanguageModel implements AutoCloseable {
     /**
      * Opens a conversation under a policy.
      *
-     * @throws LayercakeException (bad input) if the policy was made for another model
+     * @throws LayercakeException (bad input, bad model) if the policy was made for another model, or a file that it names
+     *     cannot be used
      */
     public Session session(KvPolicy policy) {
         requireModel(policy);
-        return exclusively(() -> open(new KvCache(pool(), policy, 0)));
+        return exclusively(() -> {
+            requireOpen();
+            forward.prepare(policy);
+            return open(new KvCache(pool(), policy, 0));
+        });
     }
 
     /** A session of a cache that nobody else has; the caller holds {@link #exclusively}. */
@@ -232,7 +237,10 @@ public final class LanguageModel implements AutoCloseable {
                 kv.peakBytes(),
                 kv.keptBytes(),
                 kv.fullBytes(),
-                Forward.prefillBytes(model, promptTokens) + judgingBytes(policy, promptTokens) + slowInRam(kv, policy),
+                Forward.prefillBytes(model, promptTokens)
+                        + judgingBytes(policy, promptTokens)
+                        + forward.gateBytes(policy, promptTokens)
+                        + slowInRam(kv, policy),
                 MachineMemory.here().availableBytes() + idlePages + heldBytes);
     }
 

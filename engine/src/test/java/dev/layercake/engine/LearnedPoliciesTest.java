@@ -8,6 +8,8 @@ import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.Slice;
 import dev.layercake.kv.policy.HeadProfile;
 import dev.layercake.kv.policy.HeadProfile.Measure;
+import dev.layercake.kv.policy.Policies;
+import dev.layercake.model.AttentionGates;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -120,6 +122,58 @@ final class LearnedPoliciesTest {
                         .isGreaterThan(1);
             }
         }
+    }
+
+    private String openGates() {
+        Path file = folder.resolve("gates.safetensors");
+        AttentionGates.writeOpen(file, model.model().config(), 2, 8);
+        return '"' + file.toString() + '"';
+    }
+
+    @Test
+    void openGatesGiveTheTokensOfFullTurnAfterTurn() {
+        try (Session full = model.session("full");
+                Session gated = model.session("gate(weights=" + openGates() + ")")) {
+            for (String message : List.of(haystack(400).prompt(), "And what else?")) {
+                assertThat(gated.ask(message, SHORT).summary().tokens())
+                        .isEqualTo(full.ask(message, SHORT).summary().tokens())
+                        .isNotEmpty();
+            }
+            assertThat(gated.kv().bytesNow()).isEqualTo(full.kv().bytesNow());
+        }
+    }
+
+    @Test
+    void gatesReserveTheFullSizeAndFreeWhatTheyReject() {
+        String spec = "gate(weights=" + openGates() + ",threshold=1,sinks=4,recent=20)";
+        try (Session session = model.session(spec)) {
+            for (int turn = 0; turn < 3; turn++) {
+                model.pool().resetPeaks();
+                GenerationSummary summary = session.ask(
+                                turn == 0 ? haystack(500).prompt() : "And what else?", SHORT)
+                        .summary();
+                assertThat(summary.plan().kvPeakBytes())
+                        .isGreaterThanOrEqualTo(summary.kv().bytesNow());
+                assertThat(model.pool().peakBytes())
+                        .isLessThanOrEqualTo(summary.plan().kvPeakBytes());
+                if (turn == 0) {
+                    MemoryPlan full = model.plan(Policies.full(), summary.promptTokens(), 8);
+                    assertThat(summary.plan().kvPeakBytes()).isEqualTo(full.kvPeakBytes());
+                    assertThat(session.positions(3, 1)).startsWith(0, 1, 2, 3, summary.promptTokens() - 20);
+                }
+            }
+        }
+    }
+
+    @Test
+    void gatesThatDoNotFitAreRefusedBeforeAnythingRuns() {
+        assertThatThrownBy(() -> model.session("gate(weights=\"" + folder.resolve("none") + "\")"))
+                .isInstanceOf(LayercakeException.class)
+                .hasMessageContaining("none");
+        Path model256 = Crumb.root().resolve("models/crumb/model.safetensors");
+        assertThatThrownBy(() -> model.session("gate(weights=\"" + model256 + "\")"))
+                .isInstanceOf(LayercakeException.class)
+                .hasMessageContaining("do not fit this model: its metadata have no whole number");
     }
 
     @Test

@@ -66,15 +66,16 @@ final class GateTest {
 
     @Test
     void rejectedEntriesAreHiddenWhileTheLayerRuns() {
-        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, Policies.parse("gate(weights=w)"), 20, 0, 4);
-                KvPrefill prefill = sequence.cache.beginPrefill(20, sequence.kernels, sequence.workers)) {
-            KvRows[] rows = prefill.beginLayer(0);
-            boolean[][] gates = sequence.gates(0, 0, 20);
-            prefill.gate(gates);
-            for (int token = 0; token < 20; token++) {
-                assertThat(rows[1].hidden(token)).isEqualTo(!gates[1][token]);
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, Policies.parse("gate(weights=w)"), 20, 0, 4)) {
+            KvRows[] rows;
+            try (KvPrefill prefill = sequence.cache.beginPrefill(20, sequence.kernels, sequence.workers)) {
+                rows = prefill.beginLayer(0);
+                boolean[][] gates = sequence.gates(0, 0, 20);
+                prefill.gate(gates);
+                for (int token = 0; token < 20; token++) {
+                    assertThat(rows[1].hidden(token)).isEqualTo(!gates[1][token]);
+                }
             }
-            prefill.close();
             assertThat(rows[1].hidden(0)).isFalse();
             assertThat(sequence.pool.entriesInUse()).isZero();
         }

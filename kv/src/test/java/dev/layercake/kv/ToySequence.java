@@ -119,7 +119,7 @@ final class ToySequence implements AutoCloseable {
         boolean[][] kept = new boolean[layout.kvHeads()][count];
         for (int head = 0; head < kept.length; head++) {
             for (int token = 0; token < count; token++) {
-                long place = ((long) layer * kept.length + head << 24) + first + token;
+                long place = (((long) layer * kept.length + head) << 24) + first + token;
                 kept[head][token] = new Random(seed * 1_000_003 + place).nextInt(1000) < 500;
             }
         }

@@ -11,9 +11,15 @@ import dev.layercake.kv.KvCache;
 import dev.layercake.kv.KvPrefill;
 import dev.layercake.kv.KvStep;
 import dev.layercake.kv.SpeculativeStep;
+import dev.layercake.kv.policy.Gating;
+import dev.layercake.kv.policy.KvPolicy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -89,6 +95,7 @@ public final class Forward implements AutoCloseable {
     private final Tensor pairHidden;
     private final Tensor pairLogits;
     private final @Nullable MixtureRouter router;
+    private final Map<Path, AttentionGates> gates = new ConcurrentHashMap<>();
 
     /**
      * Working memory for one caller.
@@ -110,6 +117,29 @@ public final class Forward implements AutoCloseable {
         this.pairHidden = Tensor.allocate(arena, DType.F32, 2, config.hiddenSize());
         this.pairLogits = Tensor.allocate(arena, DType.F32, 2, config.vocabularySize());
         this.router = config.experts() == null ? null : new MixtureRouter(config.experts());
+    }
+
+    /**
+     * Loads what a policy needs beside the model, its gates for example; so that what is wrong with it is known early.
+     *
+     * @throws LayercakeException (bad model) if it is missing, damaged, or was made for another model
+     */
+    public void prepare(KvPolicy policy) {
+        gates(policy);
+    }
+
+    private @Nullable AttentionGates gates(KvPolicy policy) {
+        Gating gating = policy.gating();
+        return gating == null
+                ? null
+                : gates.computeIfAbsent(
+                        gating.weights().toAbsolutePath(), path -> AttentionGates.load(path, config, arena));
+    }
+
+    /** Bytes that the gates of a policy take beside {@link #prefillBytes}. */
+    public long gateBytes(KvPolicy policy, int tokens) {
+        AttentionGates found = gates(policy);
+        return found == null ? 0 : found.bytes(tokens, config.kvHeads());
     }
 
     /** Bytes that a prefill of {@code tokens} needs beside weights and cache. */
@@ -275,6 +305,7 @@ public final class Forward implements AutoCloseable {
         RopeTables rope = new RopeTables(config, tokens.length, promptArena);
         rope.fill(firstPosition, tokens.length, workers);
         try (KvPrefill prefill = cache.beginPrefill(tokens.length, kernels, workers)) {
+            GatePass gatePass = gatePass(cache.policy(), tokens.length, promptArena);
             int windowTokens = prefill.windowQueries();
             Tensor windowQueries = Tensor.allocate(
                     promptArena, DType.F32, windowTokens, (long) config.queryHeads() * config.headDim());
@@ -285,6 +316,9 @@ public final class Forward implements AutoCloseable {
                 boolean onlyLast = observer == null && softmax == null && layer == config.layerCount() - 1;
                 AttentionShape shape = config.attentionShape(layer);
                 KvRows[] rows = prefill.beginLayer(layer);
+                if (gatePass != null) {
+                    prefill.gate(gatePass.passed(layer, normed(layer, hidden, activations), threshold(cache.policy())));
+                }
                 for (int first = 0; first < tokens.length; first += chunkTokens) {
                     int count = Math.min(chunkTokens, tokens.length - first);
                     Activations chunk = activations.first(count);
@@ -330,6 +364,27 @@ public final class Forward implements AutoCloseable {
             prefill.finish();
         }
         return hidden;
+    }
+
+    private @Nullable GatePass gatePass(KvPolicy policy, int tokens, Arena promptArena) {
+        AttentionGates found = gates(policy);
+        return found == null ? null : new GatePass(found, config, tokens, kernels, workers, promptArena);
+    }
+
+    private double threshold(KvPolicy policy) {
+        Gating gating = Objects.requireNonNull(policy.gating());
+        return gating.threshold()
+                .orElseGet(() -> Objects.requireNonNull(gates(policy)).threshold());
+    }
+
+    /** A layer's input, chunk by chunk, in the room where {@link #project} will put it again. */
+    private GatePass.Norm normed(int layer, Tensor hidden, Activations activations) {
+        return (first, count) -> {
+            Tensor normed = activations.first(count).normed();
+            Tensor norm = weights.layers().get(layer).attentionNorm();
+            kernels.rmsNorm(hidden.slice(first, count), norm, config.normEpsilon(), normed, workers);
+            return normed;
+        };
     }
 
     private void attendAndAdd(
