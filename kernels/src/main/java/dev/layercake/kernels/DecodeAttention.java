@@ -380,7 +380,7 @@ final class DecodeAttention {
         }
 
         private boolean visible(KvRows entries, int slot) {
-            if (entries.hides(slot)) {
+            if (entries.replaced(slot)) {
                 return false;
             }
             return shape.slidingWindow() == 0 || (long) position - entries.position(slot) < shape.slidingWindow();
@@ -475,7 +475,7 @@ final class DecodeAttention {
 
         private void mask(KvRows entries, int slot, int count, long runScores) {
             int filled = (count + GroupProduct.KEYS - 1) / GroupProduct.KEYS * GroupProduct.KEYS;
-            int firstUnseen = shape.slidingWindow() == 0 && !entries.hidesAny() ? count : 0;
+            int firstUnseen = shape.slidingWindow() == 0 && !entries.replacesAny() ? count : 0;
             for (int i = firstUnseen; i < filled; i++) {
                 if (i >= count || !visible(entries, slot + i)) {
                     for (int member = 0; member < GroupProduct.QUERIES; member++) {

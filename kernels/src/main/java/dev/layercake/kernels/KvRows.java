@@ -30,7 +30,7 @@ public final class KvRows {
     private int length;
     private @Nullable KvRows lower;
     private @Nullable Tensor balancer;
-    private @Nullable BitSet hidden;
+    private @Nullable BitSet replaced;
 
     public KvRows(RowType keyType, RowType valueType, int headDim, int rowsPerPage) {
         if (rowsPerPage < 1) {
@@ -224,18 +224,18 @@ public final class KvRows {
         }
     }
 
-    /** Hides slots from a decode step's attention, or shows them all again (null); others stand in for them. */
-    public void hide(@Nullable BitSet slots) {
-        hidden = slots;
+    /** Takes slots out of the attention of single tokens, for entries of other runs stand in for them; null for none. */
+    public void replace(@Nullable BitSet slots) {
+        replaced = slots;
     }
 
-    /** Whether a decode step must not look at a slot. */
-    boolean hides(int slot) {
-        return hidden != null && hidden.get(slot);
+    /** Whether another entry stands in for a slot when a single token attends. */
+    boolean replaced(int slot) {
+        return replaced != null && replaced.get(slot);
     }
 
-    boolean hidesAny() {
-        return hidden != null;
+    boolean replacesAny() {
+        return replaced != null;
     }
 
     private void multiply(long target, long factors) {

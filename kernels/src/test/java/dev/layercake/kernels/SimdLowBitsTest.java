@@ -224,25 +224,25 @@ class SimdLowBitsTest {
         return new Mixed(rows, plain);
     }
 
-    /** Hidden slots are as good as gone. */
+    /** Replaced slots are as good as gone. */
     @Test
-    void aStepDoesNotLookAtHiddenSlots() {
+    void aStepDoesNotLookAtReplacedSlots() {
         AttentionShape shape = new AttentionShape(4, 2, 64, 0.125f, 0, 0);
         KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 32);
         KvRows[] fewer = RandomEntries.rows(shape, DType.F32, DType.F32, 32);
-        BitSet hidden = new BitSet();
+        BitSet replaced = new BitSet();
         Tensor room = Tensor.allocate(arena, DType.F32, 1, 64);
         for (int head = 0; head < 2; head++) {
             random.append(rows[head], 300 + head, 0);
             for (int slot = 0; slot < rows[head].length(); slot++) {
-                hidden.set(slot, slot % 3 == 0 || (slot >= 64 && slot < 128));
-                if (!hidden.get(slot)) {
+                replaced.set(slot, slot % 3 == 0 || (slot >= 64 && slot < 128));
+                if (!replaced.get(slot)) {
                     addTo(fewer[head], rows[head], slot, room);
                 }
             }
         }
-        rows[0].hide(hidden);
-        rows[1].hide(hidden);
+        rows[0].replace(replaced);
+        rows[1].replace(replaced);
         Tensor query = random.queries(shape, 1);
         try (Workers workers = new Workers(2)) {
             for (Kernels kernels : new Kernels[] {scalar, new SimdKernels()}) {

@@ -73,7 +73,7 @@ final class Prefetch implements AutoCloseable {
             for (int slot = 0; slot < fetched.length(); slot++) {
                 replaced.set(fetched.position(slot));
             }
-            one.lowRows().hide(replaced.isEmpty() ? null : replaced);
+            one.lowRows().replace(replaced.isEmpty() ? null : replaced);
         }
     }
 
@@ -227,7 +227,7 @@ final class Prefetch implements AutoCloseable {
                 layer.now()[head].truncate(0);
                 layer.next()[head].truncate(0);
                 entries[index].head(head).rows().lower(entries[index].head(head).lowRows());
-                entries[index].head(head).lowRows().hide(null);
+                entries[index].head(head).lowRows().replace(null);
             }
         }
     }

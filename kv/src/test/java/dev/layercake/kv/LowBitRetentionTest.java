@@ -228,6 +228,8 @@ class LowBitRetentionTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             full+lowbit | drops nothing
+            gate(weights=nobody/opens/this)+lowbit | what gates reject is hidden
+            specache+lowbit | drops nothing
             mikv+lowbit | has a low tier already
             h2o+lowbit+lowbit | has a low tier already
             mikv(bits=0,high=int8) | set the type of keys and values to q8_0

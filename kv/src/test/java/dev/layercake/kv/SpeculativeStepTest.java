@@ -424,6 +424,28 @@ class SpeculativeStepTest {
     }
 
     @Test
+    void aForkHasASlowTierOfItsOwn() {
+        KvPolicy policy = Policies.parse("specache(fetch=6,residual=5,group=4,slow=ram)");
+        try (ToySequence sequence = new ToySequence(LAYOUT, GROUP, policy, KvPool.pageBytes(LAYOUT, 8) * 500, 8, 9)) {
+            sequence.prompt(30);
+            sequence.cache.reserve(0, 5);
+            List<float[]> expected = new ArrayList<>();
+            List<float[]> actual = new ArrayList<>();
+            try (KvCache fork = sequence.cache.fork()) {
+                assertThat(fork.slowBytes()).isPositive();
+                fork.reserve(0, 5);
+                step(sequence.cache, false, sequence.kernels, sequence.workers, expected);
+                step(sequence.cache, true, sequence.kernels, sequence.workers, expected);
+                sequence.cache.clear();
+                step(fork, false, sequence.kernels, sequence.workers, actual);
+                step(fork, true, sequence.kernels, sequence.workers, actual);
+                assertThat(actual.toArray(float[][]::new)).isDeepEqualTo(expected.toArray(float[][]::new));
+                assertThat(fork.tokensSeen()).isEqualTo(31);
+            }
+        }
+    }
+
+    @Test
     void aStepThatIsGivenUpEmptiesTheSequence() {
         KvPolicy policy = Policies.parse("specache(fetch=6,residual=5,group=4,slow=ram)");
         try (Arena arena = Arena.ofConfined();

@@ -76,6 +76,11 @@ final class Modifiers {
         if (policy.retention() instanceof Retention.LowBit) {
             throw settings.refused(policy.name() + " has a low tier already; leave it out.");
         }
+        if (policy.gating() != null) {
+            throw settings.refused(
+                    "what gates reject is hidden while the prompt is read, so nothing of it is to be kept;"
+                            + " put it after a policy with a budget.");
+        }
         return policy.withRetention(PrecisionMethods.retention(settings))
                 .withSpec(policy.spec() + "+" + settings.spec());
     }
