@@ -244,7 +244,8 @@ public final class Forward implements AutoCloseable {
             for (int layer = 0; layer < config.layerCount(); layer++) {
                 Weights.Layer layerWeights = weights.layers().get(layer);
                 AttentionShape shape = config.attentionShape(layer);
-                project(layer, layerWeights, states, rows, pairRope, 0);
+                project(layerWeights, states, rows);
+                rotate(layer, rows, pairRope, 0);
                 if (guess == 1) {
                     KvRows[] entries = step.append(
                             layer, rows.keys().slice(0, 1), rows.values().slice(0, 1));
