@@ -2,6 +2,7 @@ package dev.layercake.kv;
 
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kv.policy.EntryOrder;
+import dev.layercake.kv.policy.Rotary;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -18,6 +19,14 @@ final class HeadEntries {
     private boolean ordered = true;
     /** The attention that each slot's entry has got so far, if the policy counts it; as long as needed, zeros beyond. */
     private float[] attention = new float[0];
+    /** The positions that keys are rotated to, where that is not the text's; as long as needed. */
+    private int[] rotations = new int[0];
+
+    private boolean rotated;
+    /** Keys of the sinks as they were stored, by position, once they are shown at other positions; see {@link #showSinks}. */
+    private float[][] sinkKeys = new float[0][];
+
+    private int[] shownSlots = new int[0];
 
     HeadEntries(KvLease lease) {
         this.pool = lease.pool();
@@ -61,8 +70,93 @@ final class HeadEntries {
         return ordered ? order[place] : place;
     }
 
+    /** The position that the key at a slot is rotated to. */
+    int rotation(int slot) {
+        return rotated ? rotations[slot] : rows.position(slot);
+    }
+
+    private void rotation(int slot, int rotation) {
+        if (slot >= rotations.length) {
+            rotations = Arrays.copyOf(rotations, rows.capacity());
+        }
+        rotations[slot] = rotation;
+    }
+
+    /**
+     * Rotates every key to its place among the entries, in the order of their positions in the text.
+     *
+     * @param first the place of the earliest one
+     */
+    void renumber(Rotary rotary, int first) {
+        int[] slots = slotsByPosition(0, rows.length());
+        float[] key = new float[rows.headDim()];
+        for (int place = 0; place < slots.length; place++) {
+            int slot = slots[place];
+            int by = first + place - rotation(slot);
+            if (by != 0) {
+                rows.readKey(slot, key);
+                rotary.turn(by).apply(key);
+                rows.writeKey(slot, key);
+            }
+        }
+        for (int place = 0; place < slots.length; place++) {
+            rotation(slots[place], first + place);
+        }
+        rotated = true;
+    }
+
+    /**
+     * Shows the sinks to a query as if nothing had been dropped between them and the other entries: {@code by} positions
+     * later than they are. Only they have to move, for the others are as far from the query as they are in the text. Their
+     * keys are rotated from what was stored at first, so that nothing adds up in a long stream.
+     *
+     * @param turn the rotation by so many positions
+     * @param sinks positions below it are sinks
+     */
+    void showSinks(Rotary.Turn turn, int by, int sinks) {
+        if (shownSlots.length == 0) {
+            shownSlots = new int[sinks];
+            sinkKeys = new float[sinks][];
+        }
+        Arrays.fill(shownSlots, -1);
+        float[] key = new float[rows.headDim()];
+        for (int slot = 0; slot < rows.length(); slot++) {
+            int position = rows.position(slot);
+            if (position < sinks) {
+                if (sinkKeys[position] == null) {
+                    sinkKeys[position] = new float[rows.headDim()];
+                    rows.readKey(slot, sinkKeys[position]);
+                }
+                System.arraycopy(sinkKeys[position], 0, key, 0, key.length);
+                turn.apply(key);
+                rows.writeKey(slot, key);
+                rows.position(slot, position + by);
+                shownSlots[position] = slot;
+            }
+        }
+    }
+
+    /** Gives the sinks the positions in the text that they have; their keys stay where they were shown. */
+    void hideSinks() {
+        for (int position = 0; position < shownSlots.length; position++) {
+            if (shownSlots[position] >= 0) {
+                rows.position(shownSlots[position], position);
+                shownSlots[position] = -1;
+            }
+        }
+    }
+
+    /** Forgets everything. */
+    void clear() {
+        truncate(0);
+        orderBySlot();
+        rotated = false;
+        shownSlots = new int[0];
+        sinkKeys = new float[0][];
+    }
+
     /** Adds slots for consecutive tokens; their keys and values are the caller's to write. */
-    void append(int firstPosition, int count) {
+    void append(int firstPosition, int firstRotation, int count) {
         int newLength = Math.addExact(rows.length(), count);
         while (rows.capacity() < newLength) {
             rows.addPage(lease.takePage());
@@ -77,6 +171,9 @@ final class HeadEntries {
             }
         }
         for (int i = 0; i < count; i++) {
+            if (rotated) {
+                rotation(rows.length(), firstRotation + i);
+            }
             rows.append(firstPosition + i);
         }
     }
@@ -147,6 +244,7 @@ final class HeadEntries {
             if (!settled[start] && sources[start] != start) {
                 int sparePosition = rows.position(start);
                 float spareAttention = attention(start);
+                int spareRotation = rotation(start);
                 read(start, spare);
                 int slot = start;
                 while (sources[slot] != start) {
@@ -157,6 +255,9 @@ final class HeadEntries {
                 write(spare, slot);
                 rows.position(slot, sparePosition);
                 attention(slot, spareAttention);
+                if (rotated) {
+                    rotations[slot] = spareRotation;
+                }
                 settled[slot] = true;
             }
         }
@@ -168,6 +269,9 @@ final class HeadEntries {
         pool.copy(rows.valueAddress(from), rows.valueAddress(to), rows.valueRowBytes());
         rows.position(to, rows.position(from));
         attention(to, attention(from));
+        if (rotated) {
+            rotations[to] = rotations[from];
+        }
     }
 
     private void read(int slot, MemorySegment spare) {

@@ -4,6 +4,8 @@ import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.PositionRule;
+import dev.layercake.kv.policy.Rotary;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -23,6 +25,9 @@ public final class KvCache implements AutoCloseable {
     private final LayerEntries[] layers;
     private final StepJudge judge;
     private int tokensSeen;
+    private int tokensRunning;
+    private int nextRotation;
+    private ModelParts parts = ModelParts.NONE;
     private @Nullable AutoCloseable running;
 
     /**
@@ -57,6 +62,34 @@ public final class KvCache implements AutoCloseable {
     /** Tokens of the text so far: the position of the next one. */
     public int tokensSeen() {
         return tokensSeen;
+    }
+
+    /** Which positions the rotary embeddings of the next tokens have. */
+    public Rotations rotations(int newTokens) {
+        long length = (long) nextRotation + newTokens;
+        boolean slots = policy.positions() == PositionRule.SLOT;
+        if (slots) {
+            length = Math.min(length, policy.allocator().budget() + 1L);
+        }
+        return new Rotations(nextRotation, newTokens, Math.toIntExact(length), slots);
+    }
+
+    /** The position that the rotary embedding of the next token has. */
+    int nextRotation() {
+        return nextRotation;
+    }
+
+    /** Tokens of the running prompt that have been read token by token in the running layer. */
+    int tokensRunning() {
+        return tokensRunning;
+    }
+
+    void tokensRunning(int tokens) {
+        tokensRunning = tokens;
+    }
+
+    Rotary rotary(int layer) {
+        return parts.rotary(layer, rotations(1).length());
     }
 
     /** A layer's entries, one element per KV head, kept up to date. */
@@ -113,7 +146,18 @@ public final class KvCache implements AutoCloseable {
      * @param newTokens at least 1
      */
     public KvPrefill beginPrefill(int newTokens, Kernels kernels, Workers workers) {
+        return beginPrefill(newTokens, ModelParts.NONE, kernels, workers);
+    }
+
+    /**
+     * Begins the pass of consecutive new tokens through all layers.
+     *
+     * @param newTokens at least 1
+     * @param model what the policy may ask of the model
+     */
+    public KvPrefill beginPrefill(int newTokens, ModelParts model, Kernels kernels, Workers workers) {
         requireIdle();
+        parts = model;
         KvPrefill prefill = new KvPrefill(this, newTokens, kernels, workers);
         running = prefill;
         return prefill;
@@ -121,7 +165,13 @@ public final class KvCache implements AutoCloseable {
 
     /** Begins the pass of one new token through all layers. */
     public KvStep beginStep(Kernels kernels, Workers workers) {
+        return beginStep(ModelParts.NONE, kernels, workers);
+    }
+
+    /** Begins the pass of one new token through all layers; {@code model} is what the policy may ask of it. */
+    public KvStep beginStep(ModelParts model, Kernels kernels, Workers workers) {
         requireIdle();
+        parts = model;
         KvStep step = new KvStep(this, kernels, workers);
         running = step;
         return step;
@@ -145,9 +195,37 @@ public final class KvCache implements AutoCloseable {
         return judge;
     }
 
+    ModelParts parts() {
+        return parts;
+    }
+
     void finished(int newTokens) {
         tokensSeen += newTokens;
+        nextRotation += newTokens;
+        tokensRunning = 0;
         running = null;
+    }
+
+    /**
+     * Rotates all keys to consecutive positions, in the order of the text, so that those of every head end at the same
+     * position and the longest head begins at 0. What counts is that each head's last entry is one before the next token.
+     */
+    void renumber(Workers workers) {
+        int longest = 0;
+        for (LayerEntries layer : layers) {
+            longest = Math.max(longest, layer.longest());
+        }
+        int next = longest;
+        int before = nextRotation;
+        workers.run((worker, count) -> {
+            for (int index = worker; index < layers.length; index += count) {
+                Rotary rotary = parts.rotary(index, before);
+                for (HeadEntries head : layers[index].heads()) {
+                    head.renumber(rotary, next - head.length());
+                }
+            }
+        });
+        nextRotation = next;
     }
 
     void aborted() {
@@ -159,10 +237,11 @@ public final class KvCache implements AutoCloseable {
     public void clear() {
         requireIdle();
         tokensSeen = 0;
+        tokensRunning = 0;
+        nextRotation = 0;
         for (LayerEntries layer : layers) {
             for (HeadEntries head : layer.heads()) {
-                head.truncate(0);
-                head.orderBySlot();
+                head.clear();
             }
             Arrays.fill(layer.counts, policy.allocator().uncutCount());
             layer.windowInFront = -1;

@@ -51,7 +51,8 @@ public record KvPlan(
         if (promptTokens < 0 || newTokens < 0) {
             throw new IllegalArgumentException(promptTokens + " prompt tokens, " + newTokens + " new tokens");
         }
-        Bounds bounds = new Bounds(policy, held, promptTokens, newTokens, rowsPerPage);
+        boolean stream = policy.readsAsStream((long) tokensSeen + promptTokens);
+        Bounds bounds = new Bounds(policy, held, promptTokens, newTokens, rowsPerPage, stream);
         long pageBytes = KvPool.pageBytes(layout, rowsPerPage);
         long heads = layout.kvHeads();
         long fullTokens = (long) tokensSeen + promptTokens + newTokens;
@@ -76,7 +77,7 @@ public record KvPlan(
         private final long kept;
         private final long keptPages;
 
-        Bounds(KvPolicy policy, int[] held, int promptTokens, int newTokens, int rowsPerPage) {
+        Bounds(KvPolicy policy, int[] held, int promptTokens, int newTokens, int rowsPerPage, boolean stream) {
             this.rowsPerPage = rowsPerPage;
             this.layers = held.length;
             this.raggedPages = policy.allocator().ragged() ? 1 : 0;
@@ -87,6 +88,10 @@ public record KvPlan(
             long heldLaterBesideWindow = 0;
             for (int layer = 0; layer < layers; layer++) {
                 staged[layer] = Math.addExact(held[layer], promptTokens);
+                if (stream) {
+                    // Read token by token: a layer never holds more than the budget and the newest token.
+                    staged[layer] = Math.min(staged[layer], policy.allocator().budget() + 1);
+                }
                 candidates[layer] = Math.max(0, staged[layer] - window);
                 heldLater += held[layer];
                 heldLaterBesideWindow += Math.max(0, held[layer] - window);

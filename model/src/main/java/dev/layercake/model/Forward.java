@@ -10,6 +10,8 @@ import dev.layercake.kernels.Workers;
 import dev.layercake.kv.KvCache;
 import dev.layercake.kv.KvPrefill;
 import dev.layercake.kv.KvStep;
+import dev.layercake.kv.ModelParts;
+import dev.layercake.kv.policy.Rotary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CancellationException;
@@ -54,6 +56,28 @@ public final class Forward implements AutoCloseable {
         void hidden(int index, Tensor hidden);
     }
 
+    /** What the cache's policy may ask of the model. */
+    private final class Parts implements ModelParts {
+        @Override
+        public Rotary rotary(int layer, int length) {
+            RopeConfig rope = config.layers().get(layer).rope();
+            return new Rotary(rope.inverseFrequencies(length), rope.attentionFactor(), config.interleavedRope());
+        }
+
+        @Override
+        public int outputSize() {
+            return config.hiddenSize();
+        }
+
+        @Override
+        public void outputRows(int layer, int firstRow, Tensor target) {
+            Tensor matrix = weights.layers().get(layer).attention().output().matrix();
+            for (int row = 0; row < target.rows(); row++) {
+                kernels.dequantize(matrix, (long) firstRow + row, target.slice(row, 1));
+            }
+        }
+    }
+
     private final Model model;
     private final ModelConfig config;
     private final Weights weights;
@@ -65,6 +89,7 @@ public final class Forward implements AutoCloseable {
     private final Tensor tokenHidden;
     private final Tensor logits;
     private final @Nullable MixtureRouter router;
+    private final ModelParts parts = new Parts();
 
     /**
      * Working memory for one caller.
@@ -82,6 +107,11 @@ public final class Forward implements AutoCloseable {
         this.tokenHidden = Tensor.allocate(arena, DType.F32, 1, config.hiddenSize());
         this.logits = Tensor.allocate(arena, DType.F32, 1, config.vocabularySize());
         this.router = config.experts() == null ? null : new MixtureRouter(config.experts());
+    }
+
+    /** What a cache's policy may ask of the model. */
+    public ModelParts modelParts() {
+        return parts;
     }
 
     /** Bytes that a prefill of {@code tokens} needs beside weights and cache. */
@@ -122,12 +152,13 @@ public final class Forward implements AutoCloseable {
     /** Reads one token into the cache and returns the logits after it: [1 x vocabulary], valid until the next call. */
     public Tensor decode(KvCache cache, int tokenId) {
         embed(tokenId, tokenHidden);
-        try (KvStep step = cache.beginStep(kernels, workers)) {
-            tokenRope.fill(step.position(), 1, workers);
+        try (KvStep step = cache.beginStep(parts, kernels, workers)) {
+            tokenRope.fill(cache.rotations(1), workers);
             for (int layer = 0; layer < config.layerCount(); layer++) {
                 Weights.Layer layerWeights = weights.layers().get(layer);
                 AttentionShape shape = config.attentionShape(layer);
-                project(layer, layerWeights, tokenHidden, token, tokenRope, 0);
+                project(layerWeights, tokenHidden, token);
+                rotate(layer, token, tokenRope, 0);
                 KvRows[] rows = step.append(layer, token.keys(), token.values());
                 Tensor probabilities = step.probabilities(shape);
                 kernels.attendOne(
@@ -159,8 +190,8 @@ public final class Forward implements AutoCloseable {
         int chunkTokens = Math.min(tokens.length, CHUNK_TOKENS);
         Activations activations = Activations.allocate(config, model.feedForwardSize(), chunkTokens, promptArena);
         RopeTables rope = new RopeTables(config, tokens.length, promptArena);
-        rope.fill(firstPosition, tokens.length, workers);
-        try (KvPrefill prefill = cache.beginPrefill(tokens.length, kernels, workers)) {
+        rope.fill(cache.rotations(tokens.length), workers);
+        try (KvPrefill prefill = cache.beginPrefill(tokens.length, parts, kernels, workers)) {
             int windowTokens = prefill.windowQueries();
             Tensor windowQueries = Tensor.allocate(
                     promptArena, DType.F32, windowTokens, (long) config.queryHeads() * config.headDim());
@@ -172,7 +203,17 @@ public final class Forward implements AutoCloseable {
                     int count = Math.min(chunkTokens, tokens.length - first);
                     Activations chunk = activations.first(count);
                     Tensor states = hidden.slice(first, count);
-                    project(layer, weights.layers().get(layer), states, chunk, rope, first);
+                    project(weights.layers().get(layer), states, chunk);
+                    if (prefill.usesPlainQueries()) {
+                        prefill.addPlainQueries(shape, first, chunk.queries());
+                    }
+                    rotate(layer, chunk, rope, first);
+                    if (prefill.readsAsStream()) {
+                        attendAsStream(prefill, shape, rows, chunk, firstPosition + first);
+                        addBlocks(layer, chunk, states);
+                        reportProgress(progress, layer, first + count, tokens.length);
+                        continue;
+                    }
                     prefill.store(first, chunk.keys(), chunk.values());
                     prefill.addQueries(shape, first, chunk.queries());
                     keepWindow(chunk.queries(), first, tokens.length, windowQueries);
@@ -189,10 +230,7 @@ public final class Forward implements AutoCloseable {
                                 firstPosition + tokens.length - 1,
                                 hidden.slice(tokens.length - 1, 1));
                     }
-                    long done = (long) layer * tokens.length + first + count;
-                    if (!progress.advance(done, (long) config.layerCount() * tokens.length)) {
-                        throw new CancellationException("the prefill was cancelled");
-                    }
+                    reportProgress(progress, layer, first + count, tokens.length);
                 }
                 prefill.endLayer(shape, windowQueries);
                 if (observer != null && layer + 1 < config.layerCount()) {
@@ -207,8 +245,35 @@ public final class Forward implements AutoCloseable {
     private void attendAndAdd(
             int layer, AttentionShape shape, KvRows[] rows, Activations chunk, int firstPosition, Tensor states) {
         kernels.attend(shape, rows, chunk.queries(), firstPosition, chunk.attended(), workers);
+        addBlocks(layer, chunk, states);
+    }
+
+    /** Each token looks at what the layer holds when it comes, and then the layer drops what is too much. */
+    private void attendAsStream(
+            KvPrefill prefill, AttentionShape shape, KvRows[] rows, Activations chunk, int firstPosition) {
+        for (int row = 0; row < chunk.queries().rows(); row++) {
+            prefill.append(chunk.keys().slice(row, 1), chunk.values().slice(row, 1));
+            kernels.attendOne(
+                    shape,
+                    rows,
+                    chunk.queries().slice(row, 1),
+                    firstPosition + row,
+                    chunk.attended().slice(row, 1),
+                    null,
+                    workers);
+            prefill.evict();
+        }
+    }
+
+    private void addBlocks(int layer, Activations chunk, Tensor states) {
         addAttention(weights.layers().get(layer), chunk, states);
         addFeedForward(weights.layers().get(layer), chunk, states);
+    }
+
+    private void reportProgress(Progress progress, int layer, int tokensDone, int tokens) {
+        if (!progress.advance((long) layer * tokens + tokensDone, (long) config.layerCount() * tokens)) {
+            throw new CancellationException("the prefill was cancelled");
+        }
     }
 
     private static Activations lastRow(Activations chunk) {
@@ -225,9 +290,8 @@ public final class Forward implements AutoCloseable {
                 one.up());
     }
 
-    /** Queries, keys and values of a chunk, with their biases, norms and rotary embedding. */
-    private void project(
-            int layer, Weights.Layer layerWeights, Tensor states, Activations chunk, RopeTables rope, int firstRope) {
+    /** Queries, keys and values of a chunk, with their biases and norms. */
+    private void project(Weights.Layer layerWeights, Tensor states, Activations chunk) {
         Weights.Attention attention = layerWeights.attention();
         kernels.rmsNorm(states, layerWeights.attentionNorm(), config.normEpsilon(), chunk.normed(), workers);
         Tensor[] matrices = {
@@ -242,7 +306,10 @@ public final class Forward implements AutoCloseable {
         addBias(attention.value(), chunk.values());
         normHeads(attention.queryNorm(), chunk.queries());
         normHeads(attention.keyNorm(), chunk.keys());
-        int count = (int) states.rows();
+    }
+
+    private void rotate(int layer, Activations chunk, RopeTables rope, int firstRope) {
+        int count = (int) chunk.queries().rows();
         Tensor cos = rope.cos(layer, firstRope, count);
         Tensor sin = rope.sin(layer, firstRope, count);
         kernels.rope(chunk.queries(), config.headDim(), cos, sin, config.interleavedRope(), workers);

@@ -13,6 +13,7 @@ final class Methods {
                             Methods::full)),
                     WindowMethods.ALL,
                     BaselineMethods.ALL,
+                    AttentionMethods.ALL,
                     TextMethods.ALL)
             .flatMap(List::stream)
             .toList();

@@ -1,5 +1,7 @@
 package dev.layercake.kv.policy;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * How much each entry matters: statistics in, one score per entry and head out; higher is kept, of equal scores
  * the earlier in the given order is preferred, NaN ranks last. The last {@link #window} tokens are never scored and always kept; an
@@ -12,6 +14,11 @@ public interface TokenScorer {
     /** Last tokens that are kept unjudged. */
     int window();
 
+    /** First tokens of the text that are always kept. */
+    default int sinks() {
+        return 0;
+    }
+
     /** How many of the last tokens' queries {@link #scorePrompt} needs the attention of; 0 for none. */
     default int queries() {
         return 0;
@@ -19,6 +26,24 @@ public interface TokenScorer {
 
     /** Whether {@link #scorePrompt} needs the attention of all new tokens, summed up for each entry. */
     default boolean usesAllQueries() {
+        return false;
+    }
+
+    /**
+     * Whether {@link PromptHead#attentionSum} is the attention that tokens of one chunk pay to each other, later ones
+     * included, instead of the causal attention of all; null if not. Entries of earlier turns belong to the first chunk.
+     */
+    default @Nullable ChunkAttention chunkAttention() {
+        return null;
+    }
+
+    /** Whether {@link #scorePrompt} needs {@link PromptHead#queries}, and from which position of the text on; -1 if not. */
+    default int plainQueriesFrom() {
+        return -1;
+    }
+
+    /** Whether {@link #scorePrompt} needs {@link PromptHead#rotary}. */
+    default boolean usesRotary() {
         return false;
     }
 
@@ -34,6 +59,11 @@ public interface TokenScorer {
      */
     default boolean countsAttention() {
         return false;
+    }
+
+    /** Whether attention or vectors decide; otherwise positions alone, and all heads of a layer keep the same. */
+    default boolean judgesEntries() {
+        return true;
     }
 
     /** Whether all heads of a layer keep the same tokens: they are judged by the mean of the heads' scores. */

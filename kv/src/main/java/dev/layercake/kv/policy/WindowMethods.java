@@ -85,9 +85,9 @@ final class WindowMethods {
                                     Parameter.word(
                                             "rounding",
                                             "exact",
-                                            List.of("exact", "official", "adakv"),
-                                            "whole budget and no more; as published, or as Ada-KV's code has it, both a"
-                                                    + " few percent more"))),
+                                            List.of("exact", "official", "adakv", "kvpress"),
+                                            "whole budget and no more; as published, as Ada-KV's code or as kvpress has"
+                                                    + " it, all three a little off"))),
                     WindowMethods::pyramidkv),
             new Method(
                     new Description(
