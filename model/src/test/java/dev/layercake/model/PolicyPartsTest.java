@@ -69,8 +69,7 @@ class PolicyPartsTest {
                 try (KvCache cache = TestModels.cache(model, spec, prompt.length, DType.BF16)) {
                     for (int turn = 0; turn < 2; turn++) {
                         cache.lease().reserve(cache.plan(40, 5).peakBytes());
-                        Tensor logits =
-                                forward.prefill(cache, Arrays.copyOf(prompt, 40 + turn), Forward.Progress.NONE);
+                        Tensor logits = forward.prefill(cache, Arrays.copyOf(prompt, 40 + turn), Forward.Progress.NONE);
                         for (int step = 0; step < 4; step++) {
                             float[] row = Forward.row(logits, 0);
                             assertThat(row[TestModels.argmax(row)]).as(spec).isFinite();
@@ -142,7 +141,8 @@ class PolicyPartsTest {
     Stream<DynamicTest> theOutputProjectionIsTheLayersOwn() {
         return onEveryModel((model, forward, prompt) -> {
             int layer = model.config().layerCount() - 1;
-            Tensor matrix = model.weights().layers().get(layer).attention().output().matrix();
+            Tensor matrix =
+                    model.weights().layers().get(layer).attention().output().matrix();
             assertThat(forward.modelParts().outputSize()).isEqualTo((int) matrix.rows());
             try (Arena arena = Arena.ofConfined()) {
                 Tensor rows = Tensor.allocate(arena, DType.F32, 2, matrix.columns());

@@ -8,7 +8,6 @@ import dev.layercake.kernels.DType;
 import dev.layercake.kernels.KernelSelection;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
-import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.KvCache;
 import dev.layercake.kv.policy.Rotary;
@@ -56,9 +55,7 @@ class StreamTest {
     }
 
     private static int[] tokens(int count, long seed) {
-        return new Random(seed)
-                .ints(count, 0, model.config().vocabularySize())
-                .toArray();
+        return new Random(seed).ints(count, 0, model.config().vocabularySize()).toArray();
     }
 
     private static KvCache cache(String spec, DType type) {
@@ -104,10 +101,9 @@ class StreamTest {
             }
             assertThat(cache.tokensSeen()).isEqualTo(length);
             assertThat(cache.lease().peakEntries())
-                    .isLessThanOrEqualTo((long) model.config().layerCount()
-                                    * model.config().kvHeads()
-                                    * BUDGET
-                            + model.config().kvHeads());
+                    .isLessThanOrEqualTo(
+                            (long) model.config().layerCount() * model.config().kvHeads() * BUDGET
+                                    + model.config().kvHeads());
             // The reference: what the cache holds, all keys taken back to position 0 and rotated to their slots.
             int[] next = tokens(6, 6);
             for (int token : next) {
