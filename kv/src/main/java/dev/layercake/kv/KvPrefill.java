@@ -338,9 +338,15 @@ public final class KvPrefill implements AutoCloseable {
         if (most == 0) {
             return null;
         }
+        int first = firstPosition() + newTokens - queries;
+        if (policy.scorer().usesDropLosses()) {
+            if (judges()) {
+                attentionSums = new DropLosses(shape, entries.rows(), windowQueries, first).compute(workers);
+            }
+            return null;
+        }
         WindowStatistics statistics = new WindowStatistics(shape, judged);
-        kernels.windowStatistics(
-                shape, entries.rows(), windowQueries, firstPosition() + newTokens - queries, statistics, workers);
+        kernels.windowStatistics(shape, entries.rows(), windowQueries, first, statistics, workers);
         return statistics;
     }
 

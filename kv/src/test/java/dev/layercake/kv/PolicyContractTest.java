@@ -61,6 +61,8 @@ class PolicyContractTest {
                 "lagkv(budget=16,lag=5,cross=true)",
                 "lagkv(budget=16,lag=2,sinks=1)+ada(rounding=floor)",
                 "cur(budget=16,leverage=average,local=7)",
+                "dropkv(budget=16,window=6)+ada",
+                "dropkv(budget=16,window=1)+critical",
                 "noncausal(budget=16,chunk=13)",
                 "noncausal(budget=16,chunk=1,padding=official)+ada",
                 "pyramidkv(budget=16,window=6,rounding=kvpress)",

@@ -30,6 +30,7 @@ class PolicyPartsTest {
             "expected(budget=%d)+ada(rounding=floor)+critical",
             "lagkv(budget=%d,lag=6)",
             "cur(budget=%d)",
+            "dropkv(budget=%d,window=8)",
             "noncausal(budget=%d,chunk=32)",
             "pyramidkv(budget=%d,window=8,rounding=kvpress)",
             "snapkv(budget=%d,window=8)+critical",

@@ -37,6 +37,14 @@ public interface TokenScorer {
         return null;
     }
 
+    /**
+     * Whether {@link PromptHead#attentionSum} is what the last {@link #queries} would lose with an entry, instead of
+     * attention: the squared length by which their outputs move if it alone is dropped.
+     */
+    default boolean usesDropLosses() {
+        return false;
+    }
+
     /** Whether {@link #scorePrompt} needs {@link PromptHead#queries}, and from which position of the text on; -1 if not. */
     default int plainQueriesFrom() {
         return -1;

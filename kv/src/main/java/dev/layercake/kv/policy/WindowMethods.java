@@ -113,6 +113,19 @@ final class WindowMethods {
                     WindowMethods::sagekv),
             new Method(
                     new Description(
+                            "dropkv",
+                            "Keeps the entries without which the last tokens' attention would give something else.",
+                            "budget, and one entry more per token",
+                            "the window's attention a second time, and a pass over the values per query",
+                            "NVIDIA/kvpress, pull request 285",
+                            List.of(BUDGET, WINDOW)),
+                    settings -> new KvPolicy(
+                            settings.spec(),
+                            new DropLossScorer(settings.whole("window")),
+                            new UniformBudget(settings.budgetOver("window", 0), settings.whole("window")),
+                            Schedule.AFTER_PROMPT)),
+            new Method(
+                    new Description(
                             "tova",
                             "Keeps what the newest token looks at, the same tokens in all heads of a layer.",
                             "budget",
