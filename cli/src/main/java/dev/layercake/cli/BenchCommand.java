@@ -250,7 +250,7 @@ final class BenchCommand implements Callable<Integer> {
                     parameters(language.model().parameters()),
                     language.kernelName(),
                     String.valueOf(language.options().threads()),
-                    policy.evicts() ? policy.name() + " " + policy.allocator().budget() : policy.name(),
+                    policy.budget() > 0 ? policy.name() + " " + policy.budget() : policy.name(),
                     test,
                     String.format(Locale.ROOT, "%.2f \u00b1 %.2f", result.mean(), result.deviation()),
                     Bytes.text(result.kvBytes()),

@@ -116,7 +116,8 @@ final class EvalOptions {
         List<String> specs = new ArrayList<>();
         for (String given : kv) {
             // A list of policies in one argument; commas belong to their settings.
-            specs.addAll(List.of(given.strip().split("\\s*;\\s*|(?<![,(=])\\s+(?![,)=(])")));
+            String outsideQuotes = "(?=([^\"]*\"[^\"]*\")*[^\"]*$)";
+            specs.addAll(List.of(given.strip().split("(\\s*;\\s*|(?<![,(=])\\s+(?![,)=(]))" + outsideQuotes)));
         }
         return Contender.grid(specs, budgets.stream().map(Budget::parse).toList());
     }

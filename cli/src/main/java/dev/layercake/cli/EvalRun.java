@@ -1,9 +1,9 @@
 package dev.layercake.cli;
 
 import dev.layercake.engine.LanguageModel;
+import dev.layercake.engine.ModelFingerprint;
 import dev.layercake.eval.Contender;
 import dev.layercake.eval.Evaluation;
-import dev.layercake.eval.ModelFingerprint;
 import dev.layercake.eval.PromptEncoder;
 import dev.layercake.eval.Report;
 import dev.layercake.eval.ResultsFile;

@@ -189,9 +189,7 @@ final class InspectCommand implements Callable<Integer> {
     }
 
     private static String column(KvPolicy policy) {
-        return policy.evicts()
-                ? policy.name() + " " + Bars.number(policy.allocator().budget())
-                : policy.name();
+        return policy.budget() > 0 ? policy.name() + " " + Bars.number(policy.budget()) : policy.name();
     }
 
     private static List<Line> all(List<TensorInfo> infos) {

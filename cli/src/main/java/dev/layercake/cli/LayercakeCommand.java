@@ -53,6 +53,7 @@ public final class LayercakeCommand implements Runnable {
                 .addSubcommand(new TokenizeCommand(console))
                 .addSubcommand(new PoliciesCommand(console))
                 .addSubcommand(evaluations(console))
+                .addSubcommand(new ProfileCommand(console))
                 .addSubcommand(new BenchCommand(console));
         for (CommandLine verb : line.getSubcommands().values()) {
             verb.getCommandSpec().mixinStandardHelpOptions(true);

@@ -5,6 +5,7 @@ import dev.layercake.engine.GenerationListener;
 import dev.layercake.engine.GenerationOptions;
 import dev.layercake.engine.GenerationSummary;
 import dev.layercake.engine.LanguageModel;
+import dev.layercake.engine.MemoryPlan;
 import dev.layercake.engine.Session;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.policy.KvPolicy;
@@ -15,6 +16,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -37,9 +41,10 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = {"-p", "--prompt"},
             paramLabel = "TEXT",
-            description = "The prompt. With -f it follows the file's text, as a question about it.")
-    @Nullable
-    String prompt;
+            description =
+                    "The prompt. With -f it follows the file's text, as a question about it; with --context it may be"
+                            + " given several times.")
+    List<String> prompts = new ArrayList<>();
 
     @Option(
             names = {"-f", "--file"},
@@ -47,6 +52,15 @@ final class RunCommand implements Callable<Integer> {
             description = "A file with the prompt; '-' is standard input, as is giving neither -p nor -f.")
     @Nullable
     String file;
+
+    @Option(
+            names = "--context",
+            paramLabel = "FILE",
+            description =
+                    "Read and compress this text first, before any question is known; then each -p, or each line of -f or"
+                            + " of standard input, is asked about it, always from the same compressed text.")
+    @Nullable
+    String context;
 
     @Option(
             names = "--kv",
@@ -73,43 +87,91 @@ final class RunCommand implements Callable<Integer> {
         if (raw && chat) {
             throw LayercakeException.badInput("--raw and --chat exclude each other; give one of them.");
         }
+        if (raw && context != null) {
+            throw LayercakeException.badInput("--raw and --context exclude each other; give one of them.");
+        }
+        if (context == null && prompts.size() > 1) {
+            throw LayercakeException.badInput("-p is given " + prompts.size()
+                    + " times; several questions need a text to ask about (--context FILE).");
+        }
         KvPolicy policy = Policies.parse(kv);
         GenerationOptions options = sampling.options();
-        String text = promptText();
+        String text = context == null ? promptText() : read(context, "--context");
+        List<String> questions = context == null ? List.of() : questions();
         try (LanguageModel language = model.load();
                 Session session = language.session(policy)) {
             if (chat && language.model().chatTemplate().isEmpty()) {
                 throw LayercakeException.badInput(
                         "The model " + language.model().name() + " has no chat template; leave --chat out.");
             }
-            Generation generation = raw ? session.generate(text, options) : session.ask(text, options);
-            announce(language, generation);
-            GenerationSummary summary = generation.run(new Printer(generation.promptTokens()));
-            if (json) {
-                Json.print(console.out(), RunReport.of(language, summary));
+            if (context == null) {
+                Generation generation = raw ? session.generate(text, options) : session.ask(text, options);
+                announce(language, generation.plan());
+                report(language, answer(generation));
             } else {
-                console.out().println();
-                console.out().flush();
-                console.err().println();
-                SummaryText.lines(summary, Console.showsBlocks(console.err())).forEach(console.err()::println);
+                askAll(language, session, text, questions, options);
             }
             return 0;
         }
     }
 
-    private void announce(LanguageModel language, Generation generation) {
+    /** Compresses the text once and asks each question from there. */
+    private void askAll(
+            LanguageModel language, Session session, String text, List<String> questions, GenerationOptions options) {
+        GenerationSummary compressed = session.feedContext(text, new Printer("compressing " + context));
+        announce(language, compressed.plan());
+        if (!json) {
+            console.err().println(SummaryText.compressed(compressed));
+        }
+        List<RunReport> reports = new ArrayList<>();
+        for (String question : questions) {
+            try (Session fork = session.fork()) {
+                if (!json) {
+                    console.err().println();
+                    console.err().println("> " + question);
+                }
+                GenerationSummary summary = answer(fork.ask(question, options));
+                if (json) {
+                    reports.add(RunReport.of(language, summary));
+                } else {
+                    report(language, summary);
+                }
+            }
+        }
+        if (json) {
+            Json.print(console.out(), Map.of("context", RunReport.of(language, compressed), "answers", reports));
+        }
+    }
+
+    private GenerationSummary answer(Generation generation) {
+        return generation.run(new Printer("reading " + SummaryText.tokens(generation.promptTokens())));
+    }
+
+    private void report(LanguageModel language, GenerationSummary summary) {
+        if (json) {
+            Json.print(console.out(), RunReport.of(language, summary));
+        } else {
+            console.out().println();
+            console.out().flush();
+            console.err().println();
+            SummaryText.lines(summary, Console.showsBlocks(console.err())).forEach(console.err()::println);
+        }
+    }
+
+    private void announce(LanguageModel language, MemoryPlan plan) {
         console.err()
                 .println(language.model().name() + ": "
                         + language.model().config().architecture() + ", "
                         + Bars.number(language.model().parameters()) + " parameters, " + language.kernelDescription()
                         + ", "
                         + language.options().threads() + " threads");
-        console.err().println("memory: " + generation.plan());
+        console.err().println("memory: " + plan);
         console.err().println();
     }
 
     private String promptText() {
-        String ofFile = file != null ? read(file) : prompt == null ? read("-") : "";
+        String prompt = prompts.isEmpty() ? null : prompts.getFirst();
+        String ofFile = file != null ? read(file, "-f") : prompt == null ? read("-", "-f") : "";
         String text = prompt == null ? ofFile : ofFile.isEmpty() ? prompt : ofFile.stripTrailing() + " " + prompt;
         if (text.isBlank()) {
             throw LayercakeException.badInput("The prompt is empty; give one with -p or -f, or on standard input.");
@@ -117,14 +179,29 @@ final class RunCommand implements Callable<Integer> {
         return text;
     }
 
-    private String read(String name) {
+    /** What is asked about the context, in order. */
+    private List<String> questions() {
+        List<String> questions = new ArrayList<>(prompts);
+        if (file != null || prompts.isEmpty()) {
+            questions.addAll(read(file == null ? "-" : file, "-f").lines().toList());
+        }
+        questions.removeIf(String::isBlank);
+        if (questions.isEmpty()) {
+            throw LayercakeException.badInput(
+                    "There is no question about the context; give some with -p or -f, or on standard input, one a line.");
+        }
+        return questions;
+    }
+
+    private String read(String name, String option) {
         try {
             if (!name.equals("-")) {
                 return Files.readString(Path.of(name));
             }
             return new String(console.in().readAllBytes(), StandardCharsets.UTF_8);
         } catch (NoSuchFileException e) {
-            throw LayercakeException.badInput("There is no file " + name + "; check the path given with -f.", e);
+            throw LayercakeException.badInput(
+                    "There is no file " + name + "; check the path given with " + option + ".", e);
         } catch (CharacterCodingException e) {
             throw LayercakeException.badInput("The file " + name + " is not UTF-8 text; convert it first.", e);
         } catch (IOException e) {
@@ -138,8 +215,8 @@ final class RunCommand implements Callable<Integer> {
     private final class Printer implements GenerationListener {
         private final ProgressBar progress;
 
-        Printer(int promptTokens) {
-            this.progress = new ProgressBar(console, "reading " + SummaryText.tokens(promptTokens));
+        Printer(String doing) {
+            this.progress = new ProgressBar(console, doing);
         }
 
         @Override

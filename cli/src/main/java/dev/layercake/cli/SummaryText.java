@@ -25,6 +25,12 @@ final class SummaryText {
         return lines;
     }
 
+    /** One line about a text that was read before any question. */
+    static String compressed(GenerationSummary summary) {
+        return "context " + tokens(summary.promptTokens()) + in(summary.prefillNanos(), summary.prefillSpeed())
+                + "; KV " + memory(summary.kv());
+    }
+
     /** KV memory now, at its peak, and what it would be without a policy. */
     static String memory(KvUsage kv) {
         String share = kv.bytesFull() == 0

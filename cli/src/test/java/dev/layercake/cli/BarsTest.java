@@ -39,9 +39,9 @@ final class BarsTest {
                 2048,
                 4096,
                 List.of(
-                        new Slice(0, List.of(1000, 1000), 1000, 0, 0, 1),
-                        new Slice(1, List.of(250, 250), 250, 0, 0, 1),
-                        new Slice(2, List.of(0, 1), 1, 0, 0, 1)));
+                        new Slice(0, List.of(1000, 1000), List.of(0, 0), 1000, 0, 0, 1),
+                        new Slice(1, List.of(250, 250), List.of(0, 0), 250, 0, 0, 1),
+                        new Slice(2, List.of(0, 1), List.of(0, 0), 1, 0, 0, 1)));
         assertThat(Bars.cake(kv, 1000, 8, true)).containsExactly("████████ 1,000", "██         250", "▏            1");
         assertThat(Bars.largest(kv)).isEqualTo(1000);
         assertThat(SummaryText.memory(kv))

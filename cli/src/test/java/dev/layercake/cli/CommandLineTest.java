@@ -10,6 +10,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -125,6 +126,29 @@ final class CommandLineTest {
                 CRUMB,
                 "-f",
                 folder.resolve("none").toString());
+    }
+
+    @Test
+    void questionsShareOneCompressedContext(@TempDir Path folder) throws IOException {
+        String file =
+                Files.writeString(folder.resolve("story.txt"), FACT + "\n").toString();
+        String[] context = {"run", "-m", CRUMB, "-t", "1", "-n", "8", "--kv", "full", "--context", file};
+        assertThat(run(Map.of(), "\n" + QUESTION + "\n\n" + QUESTION + "\n", context))
+                .isZero();
+        assertThat(out().lines().map(String::strip)).containsExactly("4821", "4821");
+        assertThat(err()).contains("context", "> " + QUESTION);
+        String[] asked = Arrays.copyOf(context, context.length + 5);
+        System.arraycopy(new String[] {"--json", "-p", QUESTION, "-p", "Who?"}, 0, asked, context.length, 5);
+        JsonNode report = json(Map.of(), asked);
+        assertThat(report.get("context").get("timing").get("prompt_tokens").intValue())
+                .isGreaterThan(10);
+        assertThat(report.get("answers").size()).isEqualTo(2);
+        assertThat(report.get("answers").get(0).get("text").stringValue().strip())
+                .isEqualTo("4821");
+        refused(2, "several questions need a text", "run", "-m", CRUMB, "-p", "a", "-p", "b");
+        refused(2, "--raw and --context exclude each other", "run", "-m", CRUMB, "--raw", "--context", file);
+        refused(2, "check the path given with --context", "run", "-m", CRUMB, "--context", file + "x", "-p", "a");
+        refused(2, "There is no question about the context", "run", "-m", CRUMB, "--context", file);
     }
 
     @Test

@@ -40,6 +40,63 @@ final class EvalCommandLineTest {
     }
 
     @Test
+    void profileMeasuresOnceAndPoliciesUseIt() throws IOException {
+        String file = folder.resolve("a profile.json").toString();
+        String[] command = {
+            "profile",
+            "-m",
+            CRUMB,
+            "--out",
+            file,
+            "--prompts",
+            "2",
+            "--tokens",
+            "160",
+            "--budget",
+            "12",
+            "--held-out",
+            "1"
+        };
+        assertThat(run(command)).as(text(err)).isZero();
+        assertThat(text(out)).contains("by layer and KV head", "Budget 12, snapkv", "with equal budgets");
+        assertThat(text(err)).contains("2 texts of 160 tokens", "Wrote " + file);
+        byte[] written = Files.readAllBytes(Path.of(file));
+        assertThat(run(command)).isZero();
+        assertThat(Files.readAllBytes(Path.of(file))).isEqualTo(written);
+        String spec = "baklava(profile=\"" + file + "\",budget=40)";
+        assertThat(run("run", "-m", CRUMB, "-p", "Where is the fox?", "-n", "4", "--kv", spec))
+                .as(text(err))
+                .isZero();
+        assertThat(text(err)).contains("baklava(profile=\"" + file + "\",budget=40,tokens=snapkv");
+        assertThat(run(
+                        "eval",
+                        "tasks",
+                        "-m",
+                        CRUMB,
+                        "--families",
+                        "needle",
+                        "--lengths",
+                        "160",
+                        "--samples",
+                        "1",
+                        "--out",
+                        folder.resolve("e").toString(),
+                        "--budgets",
+                        "12",
+                        "--kv",
+                        "snapkv baklava(profile=\"" + file + "\")"))
+                .as(text(err))
+                .isZero();
+        assertThat(text(out)).contains("baklava(profile=\"" + file + "\")");
+        assertThat(run("profile", "-m", CRUMB, "--out", file, "--measure", "duo", "--budget", "3"))
+                .isEqualTo(2);
+        assertThat(text(err)).contains("--budget means nothing with --measure duo");
+        out.reset();
+        assertThat(run("profile", "--help")).isZero();
+        assertThat(text(out).lines()).allMatch(line -> line.length() <= 100);
+    }
+
+    @Test
     void evalAloneSaysWhatItCan() {
         assertThat(run("eval")).isZero();
         assertThat(text(out)).contains("needle", "tasks");

@@ -10,6 +10,7 @@ import dev.layercake.kv.KvPlan;
 import dev.layercake.kv.KvPool;
 import dev.layercake.kv.KvPrefill;
 import dev.layercake.kv.ModelParts;
+import dev.layercake.kv.policy.HeadProfile;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
 import dev.layercake.model.Forward;
@@ -42,12 +43,20 @@ public final class LanguageModel implements AutoCloseable {
     private final boolean weightsResident;
     private final ReentrantLock computing = new ReentrantLock(true);
     private final Set<Session> sessions = Collections.newSetFromMap(new IdentityHashMap<>());
+    private final @Nullable Path path;
+    private @Nullable String fingerprint;
     private @Nullable KvPool pool;
     private boolean closed;
 
     private LanguageModel(
-            Model model, EngineOptions options, KernelSelection kernels, Workers workers, boolean weightsResident) {
+            Model model,
+            @Nullable Path path,
+            EngineOptions options,
+            KernelSelection kernels,
+            Workers workers,
+            boolean weightsResident) {
         this.model = model;
+        this.path = path;
         this.options = options;
         this.kernels = kernels;
         this.workers = workers;
@@ -68,6 +77,7 @@ public final class LanguageModel implements AutoCloseable {
      */
     public static LanguageModel load(Path path, EngineOptions options) {
         return open(
+                path,
                 options,
                 options.quantizeTo() != null,
                 (kernels, workers) -> Model.load(path, options.quantizeTo(), kernels, workers));
@@ -75,7 +85,7 @@ public final class LanguageModel implements AutoCloseable {
 
     /** A language model around a model that is in memory already, random weights for example; it is closed with this. */
     public static LanguageModel of(Model model, EngineOptions options) {
-        return open(options, true, (kernels, workers) -> model);
+        return open(null, options, true, (kernels, workers) -> model);
     }
 
     /** Makes a model once there is something to compute with. */
@@ -84,7 +94,8 @@ public final class LanguageModel implements AutoCloseable {
         Model open(Kernels kernels, Workers workers);
     }
 
-    private static LanguageModel open(EngineOptions options, boolean weightsResident, Opening opening) {
+    private static LanguageModel open(
+            @Nullable Path path, EngineOptions options, boolean weightsResident, Opening opening) {
         KernelSelection kernels = KernelSelection.choose();
         Workers workers = new Workers(options.threads());
         Model model = null;
@@ -92,7 +103,7 @@ public final class LanguageModel implements AutoCloseable {
             model = opening.open(kernels.kernels(), workers);
             // Fails here, not at the first session, if the model's heads do not fit the types of the cache.
             model.config().kvLayout(options.keyType(), options.valueType());
-            return new LanguageModel(model, options, kernels, workers, weightsResident);
+            return new LanguageModel(model, path, options, kernels, workers, weightsResident);
         } catch (RuntimeException | Error e) {
             if (model != null) {
                 model.close();
@@ -121,6 +132,16 @@ public final class LanguageModel implements AutoCloseable {
         return kernels.kernels().name();
     }
 
+    /** {@link ModelFingerprint} of the files that this was loaded from; empty for a model made in memory. */
+    public synchronized String fingerprint() {
+        String known = fingerprint;
+        if (known == null) {
+            known = path == null ? "" : ModelFingerprint.of(path);
+            fingerprint = known;
+        }
+        return known;
+    }
+
     /** Most tokens of a sequence, prompt and answers together. */
     public int contextTokens() {
         return options.contextTokens() > 0
@@ -138,15 +159,53 @@ public final class LanguageModel implements AutoCloseable {
         return session(Policies.parse(kv));
     }
 
-    /** Opens a conversation under a policy. */
+    /**
+     * Opens a conversation under a policy.
+     *
+     * @throws LayercakeException (bad input) if the policy was made for another model
+     */
     public Session session(KvPolicy policy) {
-        return exclusively(() -> {
-            requireOpen();
-            Session session = new Session(this, new KvCache(pool(), policy, 0));
-            synchronized (sessions) {
-                sessions.add(session);
+        requireModel(policy);
+        return exclusively(() -> open(new KvCache(pool(), policy, 0)));
+    }
+
+    /** A session of a cache that nobody else has; the caller holds {@link #exclusively}. */
+    Session open(KvCache cache) {
+        requireOpen();
+        Session session = new Session(this, cache);
+        synchronized (sessions) {
+            sessions.add(session);
+        }
+        return session;
+    }
+
+    /** Refuses what was calibrated for other weights. A cache refuses another shape by itself. */
+    private void requireModel(KvPolicy policy) {
+        HeadProfile profile = policy.allocator().profile();
+        if (profile != null) {
+            profile.requireShape(model.config().layerCount(), model.config().kvHeads());
+            if (path != null) {
+                profile.requireFingerprint(fingerprint());
             }
-            return session;
+        }
+    }
+
+    /**
+     * Reads a text by itself, everything kept, and shows an observer what happens in all layers.
+     *
+     * @param tokens at least 1
+     * @throws CancellationException if {@code progress} says so
+     * @throws LayercakeException (over capacity) before anything is computed, if it cannot fit
+     */
+    public void observe(int[] tokens, Forward.Progress progress, Forward.Observer observer) {
+        KvPolicy full = Policies.full();
+        plan(full, tokens.length, 0).requireFits();
+        compute(() -> false, () -> {
+            requireOpen();
+            KvPlan plan = KvPlan.of(pool().layout(), full, tokens.length, 0);
+            try (KvCache cache = new KvCache(pool(), full, plan.peakBytes())) {
+                forward.observe(cache, tokens, progress, observer);
+            }
         });
     }
 

@@ -4,6 +4,7 @@ import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.KvCache;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.PositionRule;
+import dev.layercake.model.Forward;
 import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
@@ -22,9 +23,15 @@ import org.jspecify.annotations.Nullable;
  * model's thoughts), or a prompt was cancelled half read, the conversation is read again from its beginning.
  */
 public final class Session implements AutoCloseable {
+    /** Stands for a question that nobody has asked yet. */
+    private static final String QUESTION = "\u2370";
+
     private final LanguageModel owner;
     private final KvCache cache;
     private final List<ChatMessage> messages = new ArrayList<>();
+
+    /** What {@link #feedContext} has read of a message whose end is still to come; empty if none. */
+    private String context = "";
 
     /** The text so far as the chat template wrote it and the model continued it. */
     private String transcript = "";
@@ -88,14 +95,20 @@ public final class Session implements AutoCloseable {
      * @throws LayercakeException (over capacity) before anything is computed, if it cannot fit
      */
     public Generation ask(String message, GenerationOptions options) {
+        String begun = context;
+        String end = begun.isEmpty() ? message : " " + message.strip();
         if (owner.model().chatTemplate().isEmpty()) {
-            return generate(message, options);
+            Generation answer = generate(end, options);
+            context = "";
+            return answer;
         }
         endRunning();
+        ChatMessage whole = ChatMessage.user(begun + end);
         List<ChatMessage> asked = new ArrayList<>(messages);
-        asked.add(ChatMessage.user(message));
+        asked.add(whole);
         Generation answer = chat(asked, options);
-        messages.add(ChatMessage.user(message));
+        context = "";
+        messages.add(whole);
         answer.whenDone(() -> {
             if (answer.promptRead()) {
                 messages.add(ChatMessage.assistant(answer.textSoFar()));
@@ -174,18 +187,154 @@ public final class Session implements AutoCloseable {
                 .summary();
     }
 
+    /**
+     * Reads the beginning of a message, without answering: a text that later questions are about. The policy cuts it now,
+     * before it knows any question; {@link #fork} then begins one conversation per question from the same entries.
+     *
+     * @param text what is read; the next {@link #ask} completes the message with its question
+     * @param listener told how far the reading is
+     * @return what it took; the finish reason is {@link FinishReason#LENGTH}
+     * @throws LayercakeException (bad model) if the model's chat template does not write messages as they are
+     */
+    public GenerationSummary feedContext(String text, GenerationListener listener) {
+        endRunning();
+        requireOpen();
+        String begun = text.strip();
+        GenerationSummary summary = owner.model().chatTemplate().isEmpty()
+                ? generateNothing(begun).run(listener)
+                : feedMessage(begun, owner.model().chatTemplate().get()).run(listener);
+        context = begun;
+        return summary;
+    }
+
+    private Generation generateNothing(String text) {
+        return start(
+                owner.model().tokenizer().encode(text, tokens() == 0), transcript + text, GenerationOptions.DEFAULT, 0);
+    }
+
+    /** What the template writes up to the end of the message's text; the question will follow it. */
+    private Generation feedMessage(String begun, ChatTemplate template) {
+        Tokenizer tokenizer = owner.model().tokenizer();
+        List<ChatMessage> conversation = new ArrayList<>(messages);
+        conversation.add(ChatMessage.user(begun + " " + QUESTION));
+        String rendered = template.render(
+                conversation.stream()
+                        .map(message -> new ChatMessage(message.role(), tokenizer.guard(message.content())))
+                        .toList(),
+                ChatTemplateOptions.defaults());
+        int cut = rendered.lastIndexOf(" " + QUESTION);
+        if (cut < 0 || !rendered.startsWith(transcript)) {
+            throw LayercakeException.badModel(
+                    "The chat template of " + owner.model().name()
+                            + " changes the text of messages, so that it cannot be read before the question; give both together.");
+        }
+        String prefix = rendered.substring(0, cut);
+        return start(
+                tokenizer.encodeGuarded(prefix.substring(transcript.length()), false),
+                prefix,
+                GenerationOptions.DEFAULT,
+                0);
+    }
+
+    /**
+     * A second conversation that begins with everything this one has read: the same text, the same entries kept, in memory of its
+     * own. Neither knows of what the other reads afterwards.
+     *
+     * @throws LayercakeException (over capacity) if the pool has no room for a copy of the entries
+     */
+    public Session fork() {
+        endRunning();
+        return owner.exclusively(() -> {
+            requireOpen();
+            Session copy = owner.open(cache.fork());
+            copy.messages.addAll(messages);
+            copy.context = context;
+            copy.transcript = transcript;
+            copy.pendingToken = pendingToken;
+            return copy;
+        });
+    }
+
+    /**
+     * Continues the text with tokens that are given, and says how likely the model found each: the first ones are read as
+     * a prompt, which the policy may cut, the others one by one as if they had been generated (teacher forcing).
+     *
+     * @param prompt at least one token
+     * @param continuation the tokens to judge
+     * @return natural logarithm of the probability of each token of the continuation, given all before it
+     * @throws LayercakeException (over capacity) before anything is computed, if it cannot fit
+     */
+    public double[] score(int[] prompt, int[] continuation) {
+        endRunning();
+        requireOpen();
+        if (prompt.length == 0) {
+            throw LayercakeException.badInput("There is nothing to read: the prompt is empty.");
+        }
+        requireVocabulary(continuation);
+        int[] tokens = withPending(prompt);
+        requireContext(tokens.length, continuation.length);
+        reserve(tokens.length, continuation.length);
+        cancelled = false;
+        float[] logits = new float[owner.model().config().vocabularySize()];
+        double[] likelihoods = new double[continuation.length];
+        try {
+            owner.prefill(cache, tokens, Forward.Progress.NONE, this::cancelled, logits);
+            for (int index = 0; index < continuation.length; index++) {
+                if (index > 0) {
+                    owner.decode(cache, continuation[index - 1], this::cancelled, logits);
+                }
+                likelihoods[index] = logProbability(logits, continuation[index]);
+            }
+        } catch (RuntimeException | Error e) {
+            lost();
+            throw e;
+        }
+        Tokenizer tokenizer = owner.model().tokenizer();
+        int last = continuation.length == 0 ? -1 : continuation[continuation.length - 1];
+        grown(transcript + tokenizer.decode(prompt, false) + tokenizer.decode(continuation, false), last);
+        return likelihoods;
+    }
+
+    private void requireVocabulary(int[] tokens) {
+        int vocabulary = owner.model().config().vocabularySize();
+        for (int token : tokens) {
+            if (token < 0 || token >= vocabulary) {
+                throw LayercakeException.badInput("token " + token + " is outside the model's vocabulary of "
+                        + vocabulary + "; the tokenizer belongs to another model");
+            }
+        }
+    }
+
+    private static double logProbability(float[] logits, int token) {
+        double largest = Double.NEGATIVE_INFINITY;
+        for (float logit : logits) {
+            largest = Math.max(largest, logit);
+        }
+        double sum = 0;
+        for (float logit : logits) {
+            sum += Math.exp(logit - largest);
+        }
+        return logits[token] - largest - Math.log(sum);
+    }
+
+    /** New tokens behind the one that is not in the cache yet, if there is one. */
+    private int[] withPending(int[] newTokens) {
+        if (pendingToken < 0) {
+            return newTokens;
+        }
+        int[] tokens = new int[newTokens.length + 1];
+        tokens[0] = pendingToken;
+        System.arraycopy(newTokens, 0, tokens, 1, newTokens.length);
+        return tokens;
+    }
+
     private Generation begin(int[] tokens, String text, GenerationOptions options) {
         return start(tokens, text, options, options.maxTokens());
     }
 
     private Generation start(int[] newTokens, String text, GenerationOptions options, int maxTokens) {
         requireOpen();
-        int[] tokens = newTokens;
-        if (pendingToken >= 0) {
-            tokens = new int[newTokens.length + 1];
-            tokens[0] = pendingToken;
-            System.arraycopy(newTokens, 0, tokens, 1, newTokens.length);
-        }
+        int[] tokens = withPending(newTokens);
         if (newTokens.length == 0) {
             throw LayercakeException.badInput("There is nothing to read: the prompt is empty.");
         }
@@ -241,6 +390,7 @@ public final class Session implements AutoCloseable {
     public void reset() {
         endRunning();
         messages.clear();
+        context = "";
         forget();
     }
 

@@ -75,6 +75,36 @@ final class SessionTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"full", "cake(budget=128)", "h2o(budget=128)", "snapkv(budget=128)+ada", "knorm(budget=128)"})
+    void questionsBeginFromOneCompressedContext(String policy) {
+        Haystack haystack = haystack(6, 400, 2, .3);
+        String question = haystack.needle().question();
+        try (Session context = model.session(policy)) {
+            GenerationSummary read = context.feedContext(haystack.text(), GenerationListener.NONE);
+            assertThat(read.tokens()).isEmpty();
+            int[] kept = context.positions(1, 0);
+            List<Integer> first = answer(context, question);
+            assertThat(answer(context, " Who is it?")).isNotEqualTo(first);
+            assertThat(answer(context, question)).isEqualTo(first);
+            assertThat(context.positions(1, 0)).containsExactly(kept);
+            assertThat(context.tokens()).isEqualTo(read.promptTokens());
+            if (policy.equals("full")) {
+                try (Session whole = model.session(policy)) {
+                    assertThat(whole.ask(haystack.prompt(), SHORT).summary().tokens())
+                            .isEqualTo(first);
+                }
+            }
+        }
+    }
+
+    private static List<Integer> answer(Session context, String question) {
+        try (Session fork = context.fork()) {
+            return fork.ask(question, SHORT).summary().tokens();
+        }
+    }
+
     @Test
     void aSummarySaysWhatHappened() {
         Haystack haystack = haystack(8, 500, 2, .5);

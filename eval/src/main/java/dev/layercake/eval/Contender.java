@@ -16,6 +16,9 @@ import java.util.regex.Pattern;
  * @param budget {@link Budget#OWN} if the spec says it, or if the policy knows none
  */
 public record Contender(String policy, Budget budget) {
+    /** An even number of quotes follows. */
+    private static final String OUTSIDE_QUOTES = "(?=([^\"]*\"[^\"]*\")*[^\"]*$)";
+
     private static final Pattern BUDGET_GIVEN = Pattern.compile("[(,]budget=");
     private static final Pattern WINDOW_GIVEN = Pattern.compile("[(,]window=");
 
@@ -29,7 +32,7 @@ public record Contender(String policy, Budget budget) {
         List<Contender> all = new ArrayList<>();
         for (String given : specs) {
             Policies.parse(given);
-            String spec = given.replaceAll("\\s", "");
+            String spec = given.replaceAll("\\s" + OUTSIDE_QUOTES, "");
             if (parameter(spec, "budget").isEmpty()
                     || BUDGET_GIVEN.matcher(spec).find()) {
                 add(all, new Contender(spec, Budget.OWN));

@@ -84,7 +84,7 @@ public final class Runner {
                 sample.labels(),
                 policy.spec(),
                 promptTokens,
-                policy.evicts() ? policy.allocator().budget() : 0,
+                policy.budget(),
                 policy.scorer().window(),
                 sample.answer().strip(),
                 summary.text().strip(),

@@ -3,6 +3,7 @@ package dev.layercake.eval;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.layercake.engine.ModelFingerprint;
 import dev.layercake.kernels.LayercakeException;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -14,16 +14,17 @@ final class BlockCodec {
 
     private BlockCodec() {}
 
-    /** Whether {@link #encode} knows the type. */
-    static boolean encodes(DType type) {
-        return switch (type) {
-            case F32, F16, BF16, Q8_0, Q4_0 -> true;
-            default -> false;
-        };
+    /** Whether {@link #encode} knows the type and needs nothing else to know. */
+    static boolean encodes(RowType type) {
+        return type == DType.F32 || type == DType.F16 || type == DType.BF16 || type == DType.Q8_0 || type == DType.Q4_0;
     }
 
     /** Widens {@code elements}, a whole number of blocks. */
-    static void decode(DType type, long source, long target, long elements) {
+    static void decode(RowType rowType, long source, long target, long elements) {
+        if (!(rowType instanceof DType type)) {
+            LowBitCodec.decode((LowBits) rowType, source, target, Math.toIntExact(elements));
+            return;
+        }
         int blockElements = type.blockElements();
         long blocks = elements / blockElements;
         for (long block = 0; block < blocks; block++) {
@@ -31,7 +32,7 @@ final class BlockCodec {
         }
     }
 
-    /** Widens a row of a type that {@link #encode} knows. */
+    /** Widens a row of a type that {@link #encodes} knows. */
     static void decodeRow(DType type, long source, float[] target, int elements) {
         for (int i = 0; i < elements; i++) {
             long block = source + i / type.blockElements() * (long) type.blockBytes();
@@ -48,7 +49,11 @@ final class BlockCodec {
     }
 
     /** Narrows {@code elements}, a whole number of blocks, rounding to nearest. */
-    static void encode(DType type, long source, long target, long elements) {
+    static void encode(RowType rowType, long source, long target, long elements) {
+        if (!(rowType instanceof DType type)) {
+            LowBitCodec.encode((LowBits) rowType, source, target, Math.toIntExact(elements));
+            return;
+        }
         int blockElements = type.blockElements();
         long blocks = elements / blockElements;
         for (long block = 0; block < blocks; block++) {

@@ -110,6 +110,17 @@ final class Columns {
                 .intoMemorySegment(ALL, sums, LITTLE);
     }
 
+    /** {@code target[lane] += factors[lane] * row[lane]} for each of {@code count} rows and targets. */
+    static void addScaled(long rows, long stride, int count, long factors, long targets, long targetStride) {
+        FloatVector factor = FloatVector.fromMemorySegment(FLOATS, ALL, factors, LITTLE);
+        for (int i = 0; i < count; i++) {
+            long target = targets + i * targetStride;
+            FloatVector.fromMemorySegment(FLOATS, ALL, rows + i * stride, LITTLE)
+                    .fma(factor, FloatVector.fromMemorySegment(FLOATS, ALL, target, LITTLE))
+                    .intoMemorySegment(ALL, target, LITTLE);
+        }
+    }
+
     /** Multiplies a column by {@code factors[lane]}. */
     static void multiply(long column, long stride, int count, long factors) {
         FloatVector factor = FloatVector.fromMemorySegment(FLOATS, ALL, factors, LITTLE);
@@ -204,6 +215,29 @@ final class Columns {
                             Float.NEGATIVE_INFINITY,
                             distance.compare(VectorOperators.LT, 0)
                                     .or(distance.compare(VectorOperators.GE, reach))
+                                    .cast(FLOATS))
+                    .intoMemorySegment(ALL, address, LITTLE);
+        }
+    }
+
+    /**
+     * Puts -infinity where a row's entry is out of a lane's reach: the lane's position is {@code reaches} or more beyond the
+     * entry's.
+     *
+     * @param lanePositions a vector of ints
+     * @param positions of all slots; row i is slot {@code slot + i}
+     * @param reaches of all slots
+     */
+    static void hideBeyond(
+            long column, long stride, int count, long lanePositions, int[] positions, int[] reaches, int slot) {
+        IntVector queries = IntVector.fromMemorySegment(INTS, ALL, lanePositions, LITTLE);
+        for (int i = 0; i < count; i++) {
+            long address = column + i * stride;
+            FloatVector.fromMemorySegment(FLOATS, ALL, address, LITTLE)
+                    .blend(
+                            Float.NEGATIVE_INFINITY,
+                            queries.sub(positions[slot + i])
+                                    .compare(VectorOperators.GE, reaches[slot + i])
                                     .cast(FLOATS))
                     .intoMemorySegment(ALL, address, LITTLE);
         }

@@ -4,7 +4,7 @@ package dev.layercake.kernels;
  * How numbers lie in memory. Quantised types are blocks of {@link #blockElements} consecutive elements of a row in {@link
  * #blockBytes} bytes, laid out as in GGUF; the others are blocks of one element. Everything is little-endian.
  */
-public enum DType {
+public enum DType implements RowType {
     F32(1, 4),
     F16(1, 2),
     BF16(1, 2),
@@ -45,6 +45,7 @@ public enum DType {
      * @throws IllegalArgumentException if the row is not a whole number of blocks
      * @throws ArithmeticException if the size does not fit in a long
      */
+    @Override
     public long rowBytes(long elements) {
         if (elements < 0 || elements % blockElements != 0) {
             throw new IllegalArgumentException("a row of " + elements + " elements is not a whole number of " + this

@@ -30,6 +30,9 @@ final class DecodeAttention {
     private final int queryTiles;
     private final long tileBytes;
     private final long partialBytes;
+    /** Entries of each KV head in both of its runs: a slot of the lower run counts on from the first run's length. */
+    private final int[] lengths;
+
     private final long totalSlots;
     private final long scratchBytes;
     private final Workers workers;
@@ -57,9 +60,11 @@ final class DecodeAttention {
         this.queryTiles = (shape.group() + GroupProduct.QUERIES - 1) / GroupProduct.QUERIES;
         this.tileBytes = (long) vectors * GroupProduct.QUERIES * Lanes.BYTES;
         this.partialBytes = (long) shape.group() * (headDim + 2) * Float.BYTES;
+        this.lengths = new int[rows.length];
         long total = 0;
-        for (KvRows head : rows) {
-            total += head.length();
+        for (int head = 0; head < rows.length; head++) {
+            lengths[head] = rows[head].entries();
+            total += lengths[head];
         }
         this.totalSlots = total;
         long perTile = 2 * tileBytes + 3L * Lanes.BYTES + (BLOCK_TILES + 1L) * GroupProduct.TILE_BYTES;
@@ -91,7 +96,7 @@ final class DecodeAttention {
         Span span = null;
         long first = 0;
         for (int head = 0; head < rows.length; head++) {
-            int length = rows[head].length();
+            int length = lengths[head];
             int from = Math.clamp(start - first, 0, length);
             int to = Math.clamp(end - first, 0, length);
             first += length;
@@ -114,9 +119,9 @@ final class DecodeAttention {
         int count = workers.count();
         long first = 0;
         for (int other = 0; other < head; other++) {
-            first += rows[other].length();
+            first += lengths[other];
         }
-        int length = rows[head].length();
+        int length = lengths[head];
         int group = shape.group();
         if (length == 0) {
             for (int member = 0; member < group; member++) {
@@ -207,10 +212,10 @@ final class DecodeAttention {
         long end = spanStart(worker + 1, count);
         long first = 0;
         for (int head = 0; head < rows.length; head++) {
-            int length = rows[head].length();
-            int from = Math.clamp(start - first, 0, length);
-            int to = Math.clamp(end - first, 0, length);
-            first += length;
+            int told = rows[head].length();
+            int from = Math.clamp(start - first, 0, told);
+            int to = Math.clamp(end - first, 0, told);
+            first += lengths[head];
             for (int member = 0; member < shape.group() && from < to; member++) {
                 int queryHead = head * shape.group() + member;
                 float largest = Memory.float32(normalizers + 2L * queryHead * Float.BYTES);
@@ -249,6 +254,8 @@ final class DecodeAttention {
         private final int[] runTile = new int[BLOCK_TILES];
         private boolean bfloat16Keys;
         private boolean bfloat16Values;
+        /** Whether the run that the span is at leaves probabilities. */
+        private boolean told;
 
         Span(long scratch) {
             queries = scratch;
@@ -263,10 +270,39 @@ final class DecodeAttention {
         }
 
         void attend(int head, int from, int to) {
-            KvRows entries = rows[head];
-            bfloat16Keys = entries.keyType() == DType.BF16 && headDim % (2 * Lanes.COUNT) == 0;
-            bfloat16Values = entries.valueType() == DType.BF16 && headDim % (2 * Lanes.COUNT) == 0;
-            reset(head);
+            boolean begun = false;
+            int first = 0;
+            for (KvRows run = rows[head]; run != null; run = run.lower()) {
+                int runFrom = Math.clamp((long) from - first, 0, run.length());
+                int runTo = Math.clamp((long) to - first, 0, run.length());
+                if (runFrom < runTo) {
+                    arrange(run, head, begun);
+                    begun = true;
+                    told = probabilities != null && first == 0;
+                    attendRun(head, run, runFrom, runTo);
+                }
+                first += run.length();
+            }
+        }
+
+        /** Puts queries and sums into the places in which a run wants them. */
+        private void arrange(KvRows run, int head, boolean begun) {
+            boolean whole = headDim % (2 * Lanes.COUNT) == 0;
+            boolean keysBefore = bfloat16Keys;
+            boolean valuesBefore = bfloat16Values;
+            bfloat16Keys = run.keyType() == DType.BF16 && whole;
+            bfloat16Values = run.valueType() == DType.BF16 && whole;
+            if (!begun) {
+                reset();
+            } else if (valuesBefore != bfloat16Values) {
+                moveSums(valuesBefore);
+            }
+            if (!begun || keysBefore != bfloat16Keys) {
+                fillQueries(head);
+            }
+        }
+
+        private void attendRun(int head, KvRows entries, int from, int to) {
             int slot = from;
             while (slot < to) {
                 int runs = 0;
@@ -291,10 +327,28 @@ final class DecodeAttention {
             }
         }
 
-        private void reset(int head) {
+        private void reset() {
+            Columns.fill(largest, (long) queryTiles * Lanes.BYTES, LOWEST);
+            Columns.fill(weightSums, (long) queryTiles * Lanes.BYTES, 0f);
+            Columns.fill(sums, queryTiles * tileBytes, 0f);
+        }
+
+        /** Brings the sums from the order of one type of values into that of another. */
+        private void moveSums(boolean evenOddBefore) {
             for (int tile = 0; tile < queryTiles; tile++) {
-                Columns.fill(largest + (long) tile * Lanes.BYTES, Lanes.BYTES, LOWEST);
-                Columns.fill(weightSums + (long) tile * Lanes.BYTES, Lanes.BYTES, 0f);
+                long mine = sums + tile * tileBytes;
+                MemorySegment.copy(Memory.ALL, mine, Memory.ALL, decoded, tileBytes);
+                for (int member = 0; member < GroupProduct.QUERIES; member++) {
+                    for (int i = 0; i < padded; i++) {
+                        float sum = Memory.float32(decoded + place(i, member, evenOddBefore));
+                        Memory.putFloat32(mine + place(i, member, bfloat16Values), sum);
+                    }
+                }
+            }
+        }
+
+        private void fillQueries(int head) {
+            for (int tile = 0; tile < queryTiles; tile++) {
                 for (int member = 0; member < GroupProduct.QUERIES; member++) {
                     int inGroup = tile * GroupProduct.QUERIES + member;
                     boolean real = inGroup < shape.group();
@@ -307,7 +361,6 @@ final class DecodeAttention {
                     }
                 }
             }
-            Columns.fill(sums, queryTiles * tileBytes, 0f);
         }
 
         /** Where element {@code i} of a tile's member lies: see {@link GroupProduct}. */
@@ -347,7 +400,7 @@ final class DecodeAttention {
                 for (int run = 0; run < runs; run++) {
                     mask(entries, runSlot[run], runCount[run], tileScores + (long) runTile[run] * Lanes.BYTES);
                 }
-                if (probabilities != null) {
+                if (told) {
                     for (int run = 0; run < runs; run++) {
                         copyScores(
                                 head,
@@ -375,7 +428,7 @@ final class DecodeAttention {
             boolean inPlace = bfloat16Keys || (entries.keyType() == DType.F32 && padded == headDim);
             if (!inPlace) {
                 long decodedStride = (long) padded * Float.BYTES;
-                RowDecoder.decode(entries.keyType(), keys, stride, count, headDim, decoded, decodedStride, padded);
+                RowDecoder.decodeKeys(entries, slot, count, decoded, decodedStride, padded);
                 keys = decoded;
                 stride = decodedStride;
             }
@@ -395,7 +448,7 @@ final class DecodeAttention {
             boolean inPlace = bfloat16Values || (entries.valueType() == DType.F32 && padded == headDim);
             if (!inPlace) {
                 long decodedStride = (long) padded * Float.BYTES;
-                RowDecoder.decode(entries.valueType(), values, stride, count, headDim, decoded, decodedStride, padded);
+                RowDecoder.decodeValues(entries, slot, count, decoded, decodedStride, padded);
                 values = decoded;
                 stride = decodedStride;
             }
@@ -442,7 +495,7 @@ final class DecodeAttention {
 
         private void leaveNothing(int head, int slot, int count) {
             Tensor target = probabilities;
-            if (target == null) {
+            if (target == null || !told) {
                 return;
             }
             for (int member = 0; member < shape.group(); member++) {

@@ -83,14 +83,47 @@ public interface Kernels {
 
     /**
      * Causal attention of consecutive tokens, the prefill's: query t has position {@code firstPosition + t} and sees
-     * every slot whose position is not greater (and inside the sliding window). Streams over the slots (online softmax,
+     * every slot whose position is not greater (and inside the sliding window), unless the slot is hidden from it ({@link
+     * KvRows#hide}). Streams over the slots (online softmax,
      * FlashAttention); never a tokens x slots matrix.
      *
-     * @param rows one per KV head, positions ascending along the slots
+     * @param rows one per KV head, positions ascending along the slots of each run
      * @param queries [tokens x queryHeads * headDim], rotary embedding applied
      * @param out as {@code queries}; a query that sees no slot gets zeros
+     * @param softmax if given, [tokens x 2 * queryHeads]: receives what {@link #attentionSums} needs of each query's softmax,
+     *     the maximum of its scores for every head, then the inverse of its sum of exponentials
      */
-    void attend(AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers);
+    void attend(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor out,
+            @Nullable Tensor softmax,
+            Workers workers);
+
+    /** As the other, when nobody asks for the softmax. */
+    default void attend(
+            AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
+        attend(shape, rows, queries, firstPosition, out, null, workers);
+    }
+
+    /**
+     * Adds up, for every slot, the attention that queries pay to it: {@code sums[h][j] += sum over t of A[h][t][j]} (H2O's
+     * column sums). The scores are computed a second time, in blocks; half the arithmetic of {@link #attend}.
+     *
+     * @param queries what was given to {@link #attend}; rows and first position likewise
+     * @param softmax what it left
+     * @param sums for each query head at least as many as its KV head has slots
+     */
+    void attentionSums(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor softmax,
+            double[][] sums,
+            Workers workers);
 
     /**
      * Attention of one token over all slots, the decode's; each key and value row is read once for the whole group.
@@ -115,9 +148,10 @@ public interface Kernels {
      * Statistics of the window's attention; see {@link WindowStatistics}. Works head by head, so that memory stays
      * proportional to window x slots of one head per worker.
      *
-     * @param rows one per KV head, positions ascending, holding candidates and window
+     * @param rows one per KV head, positions ascending, holding candidates and window; a {@link KvRows#lower} run is attended
+     *     to but not judged
      * @param windowQueries [queries x queryHeads * headDim] of the last consecutive tokens, rotary embedding applied
-     * @param firstPosition position of the first of them; the causal mask and the sliding window hold
+     * @param firstPosition position of the first of them; the causal mask, the sliding window and hidden slots hold
      * @param statistics says how many slots to judge per KV head, and receives the result
      */
     void windowStatistics(

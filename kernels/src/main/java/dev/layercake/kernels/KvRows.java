@@ -1,17 +1,21 @@
 package dev.layercake.kernels;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The entries of one KV head of one layer as attention reads them: slots {@code [0, length)} in fixed-size pages, each
  * slot with the position of its token. A page holds {@code rowsPerPage} key rows and then as many value rows. The order
  * of slots carries no meaning unless a kernel asks for ascending positions.
  *
+ * <p>A head may have a second run of entries, {@link #lower}, in rows of another type. Attention reads both in one softmax;
+ * slots, lengths and what kernels tell about single entries concern the first run only.
+ *
  * <p>This is a view: the cache that owns the pages keeps it up to date. Not thread-safe for writers.
  */
 public final class KvRows {
-    private final DType keyType;
-    private final DType valueType;
+    private final RowType keyType;
+    private final RowType valueType;
     private final int headDim;
     private final int rowsPerPage;
     private final long keyRowBytes;
@@ -19,9 +23,14 @@ public final class KvRows {
     private long[] pages = new long[1];
     private int pageCount;
     private int[] positions = new int[0];
-    private int length;
+    /** How near a query must be to see a slot: at a distance below this; empty if no slot is hidden. */
+    private int[] reaches = new int[0];
 
-    public KvRows(DType keyType, DType valueType, int headDim, int rowsPerPage) {
+    private int length;
+    private @Nullable KvRows lower;
+    private @Nullable Tensor balancer;
+
+    public KvRows(RowType keyType, RowType valueType, int headDim, int rowsPerPage) {
         if (rowsPerPage < 1) {
             throw new IllegalArgumentException("rowsPerPage " + rowsPerPage);
         }
@@ -33,11 +42,11 @@ public final class KvRows {
         this.valueRowBytes = valueType.rowBytes(headDim);
     }
 
-    public DType keyType() {
+    public RowType keyType() {
         return keyType;
     }
 
-    public DType valueType() {
+    public RowType valueType() {
         return valueType;
     }
 
@@ -84,24 +93,99 @@ public final class KvRows {
         return pages[slot / rowsPerPage] + rowsPerPage * keyRowBytes + (slot % rowsPerPage) * valueRowBytes;
     }
 
-    /** Widens the key at a slot. */
-    public void readKey(int slot, float[] target) {
-        BlockCodec.decodeRow(keyType, keyAddress(slot), target, headDim);
+    /** Further entries of the same head, which attention reads along with these; null if there are none. */
+    public @Nullable KvRows lower() {
+        return lower;
     }
 
-    /** Widens the value at a slot. */
+    /** Gives this head a second run of entries, of the same {@link #headDim}. */
+    public void lower(@Nullable KvRows newLower) {
+        lower = newLower;
+    }
+
+    /** Entries of this run and the one below it. */
+    int entries() {
+        return lower == null ? length : Math.addExact(length, lower.entries());
+    }
+
+    /** What keys are multiplied with before they are stored here, and after they are read; null if they are not. */
+    public @Nullable Tensor balancer() {
+        return balancer;
+    }
+
+    /**
+     * Stores keys balanced from here on; nothing may be stored yet, and the keys' type must be {@link LowBits}.
+     *
+     * @param newBalancer [2 x headDim] float32: a factor for each channel, and its inverse
+     */
+    public void balancer(@Nullable Tensor newBalancer) {
+        boolean fits = newBalancer == null
+                || (newBalancer.rows() == 2 && newBalancer.columns() == headDim && keyType instanceof LowBits);
+        if (length > 0 || !fits) {
+            throw new IllegalArgumentException(newBalancer + " for " + length + " entries of " + headDim);
+        }
+        balancer = newBalancer;
+    }
+
+    /** Widens the key at a slot. Only of rows that are kept in a {@link DType}. */
+    public void readKey(int slot, float[] target) {
+        BlockCodec.decodeRow((DType) keyType, keyAddress(slot), target, headDim);
+    }
+
+    /** Widens the value at a slot; as {@link #readKey}. */
     public void readValue(int slot, float[] target) {
-        BlockCodec.decodeRow(valueType, valueAddress(slot), target, headDim);
+        BlockCodec.decodeRow((DType) valueType, valueAddress(slot), target, headDim);
+    }
+
+    /** Widens the key at a slot to packed float32 in memory, in plain arithmetic. */
+    void decodeKey(int slot, long target) {
+        BlockCodec.decode(keyType, keyAddress(slot), target, headDim);
+        if (balancer != null) {
+            multiply(target, balancer.rowAddress(1));
+        }
+    }
+
+    /** Widens the value at a slot to packed float32 in memory, in plain arithmetic. */
+    void decodeValue(int slot, long target) {
+        BlockCodec.decode(valueType, valueAddress(slot), target, headDim);
+    }
+
+    /**
+     * Stores the entry at a slot of other rows here too, rounded to nearest in this run's types.
+     *
+     * @param source rows of the same {@link #headDim}
+     * @param slot where it comes to lie; in use already
+     * @param room [1 x headDim] float32, overwritten
+     */
+    public void copyEntry(KvRows source, int sourceSlot, int slot, Tensor room) {
+        if (source.headDim != headDim || room.columns() != headDim || room.dtype() != DType.F32) {
+            throw new IllegalArgumentException(
+                    "an entry of " + source.headDim + " elements for " + headDim + " through " + room);
+        }
+        source.decodeKey(sourceSlot, room.address());
+        if (balancer != null) {
+            multiply(room.address(), balancer.rowAddress(0));
+        }
+        BlockCodec.encode(keyType, room.address(), keyAddress(slot), headDim);
+        source.decodeValue(sourceSlot, room.address());
+        BlockCodec.encode(valueType, room.address(), valueAddress(slot), headDim);
+    }
+
+    private void multiply(long target, long factors) {
+        for (int i = 0; i < headDim; i++) {
+            long element = target + (long) i * Float.BYTES;
+            Memory.putFloat32(element, Memory.float32(element) * Memory.float32(factors + (long) i * Float.BYTES));
+        }
     }
 
     /** Overwrites the key at a slot, converted to the keys' dtype. */
     public void writeKey(int slot, float[] source) {
-        BlockCodec.encodeRow(keyType, source, keyAddress(slot), headDim);
+        BlockCodec.encodeRow((DType) keyType, source, keyAddress(slot), headDim);
     }
 
     /** Overwrites the value at a slot, converted to the values' dtype. */
     public void writeValue(int slot, float[] source) {
-        BlockCodec.encodeRow(valueType, source, valueAddress(slot), headDim);
+        BlockCodec.encodeRow((DType) valueType, source, valueAddress(slot), headDim);
     }
 
     /** Position in the text of the token at a slot. */
@@ -116,6 +200,37 @@ public final class KvRows {
 
     public void position(int slot, int position) {
         positions[slot] = position;
+    }
+
+    /**
+     * Hides a slot from the causal attention of every token but its own. It lasts until {@link #showAll}; slots must not
+     * be moved meanwhile.
+     */
+    public void hide(int slot) {
+        if (reaches.length < length) {
+            int known = reaches.length;
+            reaches = Arrays.copyOf(reaches, length);
+            Arrays.fill(reaches, known, length, Integer.MAX_VALUE);
+        }
+        reaches[slot] = 1;
+    }
+
+    /** Lets every query see every slot again. */
+    public void showAll() {
+        reaches = new int[0];
+    }
+
+    /** Whether a slot is hidden from other tokens. */
+    public boolean hidden(int slot) {
+        return slot < reaches.length && reaches[slot] == 1;
+    }
+
+    /** How near a query must be to see each slot, at a distance below this; empty if no slot is hidden. */
+    int[] reaches() {
+        if (reaches.length > 0 && reaches.length < length) {
+            throw new IllegalStateException(length + " slots, of which " + reaches.length + " have a reach");
+        }
+        return reaches;
     }
 
     /** Adds an entry at slot {@link #length}; its page must be there, its key and value rows are the caller's to write. */

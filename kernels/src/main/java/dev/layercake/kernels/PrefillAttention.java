@@ -1,6 +1,7 @@
 package dev.layercake.kernels;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Causal attention of consecutive tokens, one call's worth. A piece of work is one KV head and some tokens, whose queries
@@ -22,6 +23,7 @@ final class PrefillAttention {
     private final Tensor queries;
     private final int firstPosition;
     private final Tensor out;
+    private final @Nullable Tensor softmax;
     private final Workers workers;
 
     private final int tokens;
@@ -34,12 +36,19 @@ final class PrefillAttention {
     private final AtomicInteger nextPiece = new AtomicInteger();
 
     PrefillAttention(
-            AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor out,
+            @Nullable Tensor softmax,
+            Workers workers) {
         this.shape = shape;
         this.rows = rows;
         this.queries = queries;
         this.firstPosition = firstPosition;
         this.out = out;
+        this.softmax = softmax;
         this.workers = workers;
         this.tokens = (int) queries.rows();
         int perPanel = Math.max(1, PanelProduct.LANES / shape.group());
@@ -111,18 +120,24 @@ final class PrefillAttention {
             int group = shape.group();
             panel.fill(queries, firstToken, pieceTokens, kvHead * group, group, firstPosition + firstToken);
             reset();
+            for (KvRows run = entries; run != null; run = run.lower()) {
+                attendRun(run);
+            }
+            finish(kvHead, firstToken);
+        }
+
+        private void attendRun(KvRows entries) {
             int last = panel.panels() - 1;
             int to = panel.visibleTo(last, entries, 0, entries.length());
             int from = panel.visibleFrom(0, entries, 0, to);
             for (int slot = from; slot < to; slot += BLOCK) {
                 int count = Math.min(BLOCK, to - slot);
-                RowDecoder.decodeKeys(entries, slot, count, keys, keyStride);
+                RowDecoder.decodeKeys(entries, slot, count, keys, keyStride, shape.headDim());
                 RowDecoder.decodeValues(entries, slot, count, values, valueStride, elements);
                 for (int i = 0; i <= last; i++) {
                     attendBlock(i, entries, slot, count);
                 }
             }
-            finish(kvHead, firstToken);
         }
 
         private void reset() {
@@ -170,6 +185,11 @@ final class PrefillAttention {
                 float sum = Memory.float32(weightSums + (long) lane * Float.BYTES);
                 float factor = sum > 0 ? 1 / sum : 0;
                 long head = (long) kvHead * group + lane % group;
+                if (softmax != null) {
+                    long row = softmax.rowAddress(firstToken + lane / group) + head * Float.BYTES;
+                    Memory.putFloat32(row, Memory.float32(largest + (long) lane * Float.BYTES));
+                    Memory.putFloat32(row + (long) shape.queryHeads() * Float.BYTES, factor);
+                }
                 long target = out.rowAddress(firstToken + lane / group) + head * headDim * Float.BYTES;
                 for (int element = 0; element < headDim; element++) {
                     Memory.putFloat32(

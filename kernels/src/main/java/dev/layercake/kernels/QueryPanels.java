@@ -131,5 +131,23 @@ final class QueryPanels {
                         shape.slidingWindow());
             }
         }
+        int[] reaches = entries.reaches();
+        if (reaches.length > 0) {
+            hideBeyond(panel, entries, reaches, slot, count, scores);
+        }
+    }
+
+    private void hideBeyond(int panel, KvRows entries, int[] reaches, int slot, int count, long scores) {
+        long lanePositions = positions + panel * PanelProduct.ROW_BYTES;
+        for (long half = 0; half < PanelProduct.ROW_BYTES; half += Lanes.BYTES) {
+            Columns.hideBeyond(
+                    scores + half,
+                    PanelProduct.ROW_BYTES,
+                    count,
+                    lanePositions + half,
+                    entries.positions(),
+                    reaches,
+                    slot);
+        }
     }
 }

@@ -34,8 +34,15 @@ final class RowDecoder {
      * @param padded elements of a target row that are written, those from {@code headDim} on as zeros
      */
     static void decode(
-            DType type, long source, long stride, int count, int headDim, long target, long targetStride, int padded) {
-        if (targetStride == (long) headDim * Float.BYTES) {
+            RowType type,
+            long source,
+            long stride,
+            int count,
+            int headDim,
+            long target,
+            long targetStride,
+            int padded) {
+        if (targetStride == (long) headDim * Float.BYTES && type instanceof DType) {
             decode(type, source, count * headDim, target);
             return;
         }
@@ -48,8 +55,8 @@ final class RowDecoder {
         }
     }
 
-    /** Widens the keys of slots {@code [slot, slot + count)}, whatever pages they lie in. */
-    static void decodeKeys(KvRows entries, int slot, int count, long target, long targetStride) {
+    /** Widens the keys of slots {@code [slot, slot + count)}, whatever pages they lie in; {@code padded} as in {@link #decode}. */
+    static void decodeKeys(KvRows entries, int slot, int count, long target, long targetStride, int padded) {
         int done = 0;
         while (done < count) {
             int run = run(entries, slot + done, count - done);
@@ -61,8 +68,14 @@ final class RowDecoder {
                     entries.headDim(),
                     target + done * targetStride,
                     targetStride,
-                    entries.headDim());
+                    padded);
             done += run;
+        }
+        Tensor balancer = entries.balancer();
+        if (balancer != null) {
+            for (int row = 0; row < count; row++) {
+                SimdLowBits.scale(target + row * targetStride, balancer.rowAddress(1), entries.headDim());
+            }
         }
     }
 
@@ -89,7 +102,11 @@ final class RowDecoder {
         return Math.min(count, entries.rowsPerPage() - slot % entries.rowsPerPage());
     }
 
-    private static void decode(DType type, long source, int elements, long target) {
+    private static void decode(RowType rowType, long source, int elements, long target) {
+        if (!(rowType instanceof DType type)) {
+            SimdLowBits.decode((LowBits) rowType, source, target, elements);
+            return;
+        }
         switch (type) {
             case F32 -> MemorySegment.copy(ALL, source, ALL, target, (long) elements * Float.BYTES);
             case F16 -> decodeFloat16(source, elements, target);

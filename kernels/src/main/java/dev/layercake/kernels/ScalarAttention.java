@@ -9,6 +9,10 @@ final class ScalarAttention {
     private final KvRows[] rows;
     private final long logits;
     private final long decoded;
+    /** Of the softmax that was computed last. */
+    private float largest;
+
+    private float inverseSum;
 
     /** @param windowQueries how many rows of logits of one head are kept at a time */
     ScalarAttention(AttentionShape shape, KvRows[] rows, long windowQueries, Workers workers) {
@@ -16,7 +20,7 @@ final class ScalarAttention {
         this.rows = rows;
         long longest = 0;
         for (KvRows head : rows) {
-            longest = Math.max(longest, head.length());
+            longest = Math.max(longest, head.entries());
         }
         long logitBytes = Math.multiplyExact(longest * Float.BYTES, windowQueries);
         MemorySegment scratch = workers.scratch(0, logitBytes + (long) shape.headDim() * Float.BYTES);
@@ -24,20 +28,39 @@ final class ScalarAttention {
         this.logits = decoded + (long) shape.headDim() * Float.BYTES;
     }
 
-    void attend(Tensor queries, int firstPosition, Tensor out) {
+    void attend(Tensor queries, int firstPosition, Tensor out, @Nullable Tensor softmax) {
         for (int token = 0; token < queries.rows(); token++) {
             for (int head = 0; head < shape.queryHeads(); head++) {
                 probabilities(queries, token, head, firstPosition + token, true, logits);
                 weighValues(head, logits, vector(out, token, head));
+                if (softmax != null) {
+                    long target = softmax.rowAddress(token) + (long) head * Float.BYTES;
+                    Memory.putFloat32(target, largest);
+                    Memory.putFloat32(target + (long) shape.queryHeads() * Float.BYTES, inverseSum);
+                }
+            }
+        }
+    }
+
+    void attentionSums(Tensor queries, int firstPosition, double[][] sums) {
+        for (int token = 0; token < queries.rows(); token++) {
+            for (int head = 0; head < shape.queryHeads(); head++) {
+                probabilities(queries, token, head, firstPosition + token, true, logits);
+                for (int slot = 0; slot < rows[head / shape.group()].length(); slot++) {
+                    sums[head][slot] += at(logits, slot);
+                }
             }
         }
     }
 
     void attendOne(Tensor query, int position, Tensor out, @Nullable Tensor probabilities) {
         for (int head = 0; head < shape.queryHeads(); head++) {
-            long target = probabilities == null ? logits : probabilities.rowAddress(head);
-            probabilities(query, 0, head, position, false, target);
-            weighValues(head, target, vector(out, 0, head));
+            probabilities(query, 0, head, position, false, logits);
+            weighValues(head, logits, vector(out, 0, head));
+            if (probabilities != null) {
+                long bytes = (long) rows[head / shape.group()].length() * Float.BYTES;
+                MemorySegment.copy(Memory.ALL, logits, Memory.ALL, probabilities.rowAddress(head), bytes);
+            }
         }
     }
 
@@ -47,7 +70,7 @@ final class ScalarAttention {
         double varianceSum = 0;
         for (int head = 0; head < shape.queryHeads(); head++) {
             int kvHead = head / shape.group();
-            long stride = (long) rows[kvHead].length() * Float.BYTES;
+            long stride = (long) rows[kvHead].entries() * Float.BYTES;
             for (int query = 0; query < queries; query++) {
                 probabilities(windowQueries, query, head, firstPosition + query, true, logits + query * stride);
             }
@@ -74,44 +97,72 @@ final class ScalarAttention {
         statistics.sums(entropy, varianceSum);
     }
 
-    /** Writes the softmax attention of one query on every slot of its KV head; 0 where it must not look. */
+    /**
+     * Writes the softmax attention of one query on every slot of its KV head, those of the lower run after those of the
+     * first; 0 where it must not look.
+     */
     private void probabilities(Tensor queries, long token, int head, int position, boolean causal, long target) {
         KvRows entries = rows[head / shape.group()];
         long query = vector(queries, token, head);
-        int oldest = shape.slidingWindow() == 0 ? Integer.MIN_VALUE : position - shape.slidingWindow() + 1;
-        float largest = Float.NEGATIVE_INFINITY;
-        for (int slot = 0; slot < entries.length(); slot++) {
-            float logit = Float.NEGATIVE_INFINITY;
-            int slotPosition = entries.position(slot);
-            if (slotPosition >= oldest && (!causal || slotPosition <= position)) {
-                BlockCodec.decode(entries.keyType(), entries.keyAddress(slot), decoded, shape.headDim());
-                logit = capped(dot(query) * shape.scale());
-            }
-            Memory.putFloat32(target + (long) slot * Float.BYTES, logit);
-            largest = Math.max(largest, logit);
+        int count = 0;
+        for (KvRows run = entries; run != null; run = run.lower()) {
+            logits(run, query, position, causal, target + (long) count * Float.BYTES);
+            count += run.length();
+        }
+        largest = Float.NEGATIVE_INFINITY;
+        for (int slot = 0; slot < count; slot++) {
+            largest = Math.max(largest, at(target, slot));
         }
         // In float the error of a long sum would be common to a whole row and reorder near scores.
         double sum = 0;
-        for (int slot = 0; slot < entries.length(); slot++) {
+        for (int slot = 0; slot < count; slot++) {
             float logit = at(target, slot);
             float weight = logit == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(logit - largest);
             Memory.putFloat32(target + (long) slot * Float.BYTES, weight);
             sum += weight;
         }
-        for (int slot = 0; slot < entries.length() && sum > 0; slot++) {
+        largest = Math.max(largest, Columns.LOWEST);
+        inverseSum = sum > 0 ? (float) (1 / sum) : 0;
+        for (int slot = 0; slot < count && sum > 0; slot++) {
             Memory.putFloat32(target + (long) slot * Float.BYTES, (float) (at(target, slot) / sum));
         }
     }
 
+    private void logits(KvRows run, long query, int position, boolean causal, long target) {
+        int oldest = shape.slidingWindow() == 0 ? Integer.MIN_VALUE : position - shape.slidingWindow() + 1;
+        for (int slot = 0; slot < run.length(); slot++) {
+            float logit = Float.NEGATIVE_INFINITY;
+            int slotPosition = run.position(slot);
+            if (slotPosition >= oldest && (!causal || sees(run, slot, position))) {
+                run.decodeKey(slot, decoded);
+                logit = capped(dot(query) * shape.scale());
+            }
+            Memory.putFloat32(target + (long) slot * Float.BYTES, logit);
+        }
+    }
+
+    /** Whether a query may look at a slot that is not later than it and, if it is hidden, its own. */
+    private static boolean sees(KvRows entries, int slot, int position) {
+        int distance = position - entries.position(slot);
+        return distance == 0 || (distance > 0 && !entries.hidden(slot));
+    }
+
     private void weighValues(int head, long weights, long out) {
-        KvRows entries = rows[head / shape.group()];
         for (int i = 0; i < shape.headDim(); i++) {
             Memory.putFloat32(out + (long) i * Float.BYTES, 0);
         }
-        for (int slot = 0; slot < entries.length(); slot++) {
+        long runWeights = weights;
+        for (KvRows run = rows[head / shape.group()]; run != null; run = run.lower()) {
+            weighRun(run, runWeights, out);
+            runWeights += (long) run.length() * Float.BYTES;
+        }
+    }
+
+    private void weighRun(KvRows run, long weights, long out) {
+        for (int slot = 0; slot < run.length(); slot++) {
             float weight = at(weights, slot);
             if (weight != 0) {
-                BlockCodec.decode(entries.valueType(), entries.valueAddress(slot), decoded, shape.headDim());
+                run.decodeValue(slot, decoded);
                 for (int i = 0; i < shape.headDim(); i++) {
                     Memory.putFloat32(out + (long) i * Float.BYTES, at(out, i) + weight * at(decoded, i));
                 }

@@ -146,9 +146,28 @@ public final class ScalarKernels implements Kernels {
 
     @Override
     public void attend(
-            AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
-        Shapes.attend(shape, rows, queries, out);
-        new ScalarAttention(shape, rows, 1, workers).attend(queries, firstPosition, out);
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor out,
+            @Nullable Tensor softmax,
+            Workers workers) {
+        Shapes.attend(shape, rows, queries, out, softmax);
+        new ScalarAttention(shape, rows, 1, workers).attend(queries, firstPosition, out, softmax);
+    }
+
+    @Override
+    public void attentionSums(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor softmax,
+            double[][] sums,
+            Workers workers) {
+        Shapes.attentionSums(shape, rows, queries, softmax, sums);
+        new ScalarAttention(shape, rows, 1, workers).attentionSums(queries, firstPosition, sums);
     }
 
     @Override

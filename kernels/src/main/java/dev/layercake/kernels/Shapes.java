@@ -90,14 +90,36 @@ final class Shapes {
         }
     }
 
-    static void attend(AttentionShape shape, KvRows[] rows, Tensor queries, Tensor out) {
+    static void attend(AttentionShape shape, KvRows[] rows, Tensor queries, Tensor out, @Nullable Tensor softmax) {
         queries(shape, rows, queries);
         elementwise(queries, out);
+        if (softmax != null) {
+            softmax(shape, queries, softmax);
+        }
+    }
+
+    static void attentionSums(AttentionShape shape, KvRows[] rows, Tensor queries, Tensor softmax, double[][] sums) {
+        queries(shape, rows, queries);
+        softmax(shape, queries, softmax);
+        for (int head = 0; head < shape.queryHeads(); head++) {
+            int slots = rows[head / shape.group()].length();
+            if (sums.length != shape.queryHeads() || sums[head].length < slots) {
+                throw new IllegalArgumentException("sums of " + sums.length + " heads for " + shape + ", head " + head
+                        + " has " + slots + " slots");
+            }
+        }
+    }
+
+    private static void softmax(AttentionShape shape, Tensor queries, Tensor softmax) {
+        requireFloat32(softmax, "softmax");
+        if (softmax.rows() != queries.rows() || softmax.columns() != 2L * shape.queryHeads()) {
+            throw new IllegalArgumentException("softmax " + softmax + " of " + queries + " for " + shape);
+        }
     }
 
     static void attendOne(
             AttentionShape shape, KvRows[] rows, Tensor query, Tensor out, @Nullable Tensor probabilities) {
-        attend(shape, rows, query, out);
+        attend(shape, rows, query, out, null);
         if (query.rows() != 1) {
             throw new IllegalArgumentException("one query expected, got " + query);
         }
@@ -141,7 +163,8 @@ final class Shapes {
             throw new IllegalArgumentException("queries " + queries + " on " + rows.length + " KV heads for " + shape);
         }
         for (KvRows head : rows) {
-            if (head.headDim() != shape.headDim()) {
+            KvRows lower = head.lower();
+            if (head.headDim() != shape.headDim() || (lower != null && lower.headDim() != shape.headDim())) {
                 throw new IllegalArgumentException("entries of " + head.headDim() + " elements for " + shape);
             }
         }

@@ -7,8 +7,25 @@ final class SimdAttention {
     private SimdAttention() {}
 
     static void attend(
-            AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
-        new PrefillAttention(shape, rows, queries, firstPosition, out, workers).run();
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor out,
+            @Nullable Tensor softmax,
+            Workers workers) {
+        new PrefillAttention(shape, rows, queries, firstPosition, out, softmax, workers).run();
+    }
+
+    static void attentionSums(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor softmax,
+            double[][] sums,
+            Workers workers) {
+        new AttentionSums(shape, rows, queries, firstPosition, softmax, sums, workers).run();
     }
 
     static void attendOne(
@@ -45,9 +62,12 @@ final class SimdAttention {
                 for (int token = from; token < to; token++) {
                     int slot = firstSlot + token;
                     SimdCodec.encode(
-                            entries.keyType(), keys.rowAddress(token) + column, entries.keyAddress(slot), headDim);
+                            (DType) entries.keyType(),
+                            keys.rowAddress(token) + column,
+                            entries.keyAddress(slot),
+                            headDim);
                     SimdCodec.encode(
-                            entries.valueType(),
+                            (DType) entries.valueType(),
                             values.rowAddress(token) + column,
                             entries.valueAddress(slot),
                             headDim);

@@ -180,9 +180,28 @@ public final class SimdKernels implements Kernels {
 
     @Override
     public void attend(
-            AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Tensor out, Workers workers) {
-        Shapes.attend(shape, rows, queries, out);
-        SimdAttention.attend(shape, rows, queries, firstPosition, out, workers);
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor out,
+            @Nullable Tensor softmax,
+            Workers workers) {
+        Shapes.attend(shape, rows, queries, out, softmax);
+        SimdAttention.attend(shape, rows, queries, firstPosition, out, softmax, workers);
+    }
+
+    @Override
+    public void attentionSums(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor softmax,
+            double[][] sums,
+            Workers workers) {
+        Shapes.attentionSums(shape, rows, queries, softmax, sums);
+        SimdAttention.attentionSums(shape, rows, queries, firstPosition, softmax, sums, workers);
     }
 
     @Override

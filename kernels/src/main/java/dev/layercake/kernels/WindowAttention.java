@@ -106,7 +106,7 @@ final class WindowAttention {
             panel.fill(queries, 0, window, head, 1, firstPosition);
             int to = panel.visibleTo(panels - 1, entries, 0, entries.length());
             int from = panel.visibleFrom(0, entries, 0, to);
-            normalize(entries, from, to);
+            normalize(entries);
             int candidates = statistics.candidates(head / shape.group());
             float[] mean = statistics.mean(head);
             float[] variance = statistics.variance(head);
@@ -136,16 +136,29 @@ final class WindowAttention {
         }
 
         private void score(KvRows entries, int slot, int count) {
-            RowDecoder.decodeKeys(entries, slot, count, keys, keyStride);
+            RowDecoder.decodeKeys(entries, slot, count, keys, keyStride, shape.headDim());
             for (int i = 0; i < panels; i++) {
                 panel.score(i, entries, slot, count, keys, keyStride, scores + i * panelScores);
             }
         }
 
         /** Finds each query's maximum, and the inverse of its sum of weights; 0 for a lane without a query. */
-        private void normalize(KvRows entries, int from, int to) {
+        private void normalize(KvRows entries) {
             Columns.fill(largest, panels * PanelProduct.ROW_BYTES, Columns.LOWEST);
             Columns.fill(weightSums, panels * PanelProduct.ROW_BYTES, 0f);
+            for (KvRows run = entries; run != null; run = run.lower()) {
+                int to = panel.visibleTo(panels - 1, run, 0, run.length());
+                addUp(run, panel.visibleFrom(0, run, 0, to), to);
+            }
+            for (int lane = 0; lane < panels * PanelProduct.LANES; lane++) {
+                long address = weightSums + (long) lane * Float.BYTES;
+                float sum = Memory.float32(address);
+                Memory.putFloat32(address, lane < window && sum > 0 ? 1 / sum : 0);
+            }
+        }
+
+        /** Adds the slots of one run to the running maxima and sums. */
+        private void addUp(KvRows entries, int from, int to) {
             for (int slot = from; slot < to; slot += BLOCK) {
                 int count = Math.min(BLOCK, to - slot);
                 score(entries, slot, count);
@@ -159,11 +172,6 @@ final class WindowAttention {
                         Columns.addUp(column, PanelProduct.ROW_BYTES, count, weightSums + state);
                     }
                 }
-            }
-            for (int lane = 0; lane < panels * PanelProduct.LANES; lane++) {
-                long address = weightSums + (long) lane * Float.BYTES;
-                float sum = Memory.float32(address);
-                Memory.putFloat32(address, lane < window && sum > 0 ? 1 / sum : 0);
             }
         }
 

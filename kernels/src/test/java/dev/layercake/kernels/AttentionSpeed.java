@@ -54,6 +54,7 @@ final class AttentionSpeed {
             }
             prefill(type, 8192, 512, peak);
             prefill(type, 0, 512, peak);
+            sums(type, 8192, 512);
             statistics(type, 8192, peak);
         }
         workers.close();
@@ -90,7 +91,7 @@ final class AttentionSpeed {
             KvRows[] rows = rows(pages, type, past + tokens);
             Tensor queries = queries(pages, tokens);
             Tensor out = Tensor.allocate(pages, DType.F32, tokens, queries.columns());
-            Runnable call = () -> SimdAttention.attend(shape, rows, queries, past, out, workers);
+            Runnable call = () -> SimdAttention.attend(shape, rows, queries, past, out, null, workers);
             double nanos = best(5, call);
             long allocated = allocated(call);
             double seen = (double) tokens * past + tokens * (tokens + 1.0) / 2;
@@ -104,6 +105,28 @@ final class AttentionSpeed {
                     flops / nanos,
                     flops / nanos / peak,
                     allocated);
+        }
+    }
+
+    private void sums(DType type, int past, int tokens) {
+        try (Arena pages = Arena.ofShared()) {
+            KvRows[] rows = rows(pages, type, past + tokens);
+            Tensor queries = queries(pages, tokens);
+            Tensor out = Tensor.allocate(pages, DType.F32, tokens, queries.columns());
+            Tensor softmax = Tensor.allocate(pages, DType.F32, tokens, 2L * shape.queryHeads());
+            double[][] sums = new double[shape.queryHeads()][past + tokens];
+            Runnable attend = () -> SimdAttention.attend(shape, rows, queries, past, out, softmax, workers);
+            Runnable addUp = () -> SimdAttention.attentionSums(shape, rows, queries, past, softmax, sums, workers);
+            double attention = best(5, attend);
+            double nanos = best(5, addUp);
+            System.out.printf(
+                    Locale.ROOT,
+                    "sums %d after %d: %.2f ms, %.2f of the attention; %d bytes allocated%n",
+                    tokens,
+                    past,
+                    nanos / 1e6,
+                    nanos / attention,
+                    allocated(addUp));
         }
     }
 

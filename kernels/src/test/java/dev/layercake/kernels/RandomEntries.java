@@ -24,7 +24,7 @@ final class RandomEntries {
     }
 
     /** Empty rows, one per KV head. */
-    static KvRows[] rows(AttentionShape shape, DType keyType, DType valueType, int rowsPerPage) {
+    static KvRows[] rows(AttentionShape shape, RowType keyType, RowType valueType, int rowsPerPage) {
         KvRows[] rows = new KvRows[shape.kvHeads()];
         for (int head = 0; head < rows.length; head++) {
             rows[head] = new KvRows(keyType, valueType, shape.headDim(), rowsPerPage);

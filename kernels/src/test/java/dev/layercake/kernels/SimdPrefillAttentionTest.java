@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -84,6 +86,32 @@ class SimdPrefillAttentionTest {
         check(shape, RandomEntries.rows(shape, DType.BF16, DType.BF16, 32), 3, 0, 0);
     }
 
+    @ParameterizedTest
+    @CsvSource({"0, 0, 2", "40, 0, 3", "0, 30, 1", "7, 0, 1"})
+    void hiddenSlotsAreSeenByTheirOwnTokenOnly(int slidingWindow, float softcap, int everyOther) {
+        AttentionShape shape = new AttentionShape(6, 2, 32, 0.2f, softcap, slidingWindow);
+        KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 16);
+        for (int head = 0; head < 2; head++) {
+            random.append(rows[head], 140 + 71, 0);
+            for (int slot = head; slot < 140 + 71; slot += everyOther) {
+                rows[head].hide(slot);
+            }
+        }
+        Tensor hidden = check(shape, rows, 71, 140, 2e-5f);
+        if (everyOther == 1) {
+            // Alone with itself a query reads its own value.
+            float[] value = new float[32];
+            rows[0].readValue(140 + 30, value);
+            for (int i = 0; i < 32; i++) {
+                assertThat(hidden.get(30, i)).isCloseTo(value[i], within(1e-6f));
+            }
+        }
+        for (KvRows head : rows) {
+            head.showAll();
+        }
+        assertThat(check(shape, rows, 71, 140, 2e-5f).toArray()).isNotEqualTo(hidden.toArray());
+    }
+
     @Test
     void hugeLogitsDoNotOverflow() {
         AttentionShape shape = new AttentionShape(4, 1, 64, 30, 0, 0);
@@ -103,19 +131,44 @@ class SimdPrefillAttentionTest {
         Tensor queries = random.queries(shape, tokens);
         Tensor expected = Tensor.allocate(arena, DType.F32, tokens, queries.columns());
         scalar.attend(shape, rows, queries, firstPosition, expected, alone);
-        Tensor first = attend(shape, rows, queries, firstPosition, alone);
+        Tensor first = attend(shape, rows, queries, firstPosition, null, alone);
         assertThat(first.toArray()).containsExactly(expected.toArray(), within(tolerance));
+        Tensor softmax = Tensor.allocate(arena, DType.F32, tokens, 2L * shape.queryHeads());
+        softmax.data().fill((byte) 0x7F);
+        double[][] expectedSums = sums(shape, rows);
+        scalar.attentionSums(shape, rows, queries, firstPosition, softmax, expectedSums, alone);
         try (Workers workers = new Workers(3)) {
-            Tensor again = attend(shape, rows, queries, firstPosition, workers);
+            Tensor again = attend(shape, rows, queries, firstPosition, softmax, workers);
             assertThat(again.toArray()).containsExactly(expected.toArray(), within(tolerance));
+            double[][] actualSums = sums(shape, rows);
+            SimdAttention.attentionSums(shape, rows, queries, firstPosition, softmax, actualSums, workers);
+            for (int head = 0; head < actualSums.length; head++) {
+                assertThat(actualSums[head]).containsExactly(expectedSums[head], within((double) tolerance));
+            }
         }
         return first;
     }
 
-    private Tensor attend(AttentionShape shape, KvRows[] rows, Tensor queries, int firstPosition, Workers workers) {
+    /** Not zero: sums are added to. */
+    private static double[][] sums(AttentionShape shape, KvRows[] rows) {
+        double[][] sums = new double[shape.queryHeads()][];
+        for (int head = 0; head < sums.length; head++) {
+            sums[head] = new double[rows[head / shape.group()].length()];
+            Arrays.fill(sums[head], 0.5);
+        }
+        return sums;
+    }
+
+    private Tensor attend(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            @Nullable Tensor softmax,
+            Workers workers) {
         Tensor out = Tensor.allocate(arena, DType.F32, queries.rows(), queries.columns());
         out.data().fill((byte) 0x7F);
-        SimdAttention.attend(shape, rows, queries, firstPosition, out, workers);
+        SimdAttention.attend(shape, rows, queries, firstPosition, out, softmax, workers);
         return out;
     }
 }

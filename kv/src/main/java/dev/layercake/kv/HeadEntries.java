@@ -3,37 +3,37 @@ package dev.layercake.kv;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kv.policy.EntryOrder;
 import dev.layercake.kv.policy.Rotary;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The entries of one KV head of one layer: the rows that attention reads, the pages under them, and the logical order in
- * which decode steps judge them. Entries never move to other pages; what is kept moves to the front within its own.
+ * The entries of one KV head of one layer: the rows that attention reads, the logical order in which decode steps judge
+ * them, and beneath them, if the policy keeps what it does not keep in full, the low tier. Slots, places and lengths are
+ * those of the entries kept in full.
  */
 final class HeadEntries {
-    private final KvPool pool;
     private final KvLease lease;
+    private final PagedRows entries;
     private final KvRows rows;
-    private final byte[] spareRow;
+    private final @Nullable LowTier low;
     private int[] order = new int[0];
     private boolean ordered = true;
-    /** The attention that each slot's entry has got so far, if the policy counts it; as long as needed, zeros beyond. */
-    private float[] attention = new float[0];
-    /** The positions that keys are rotated to, where that is not the text's; as long as needed. */
-    private int[] rotations = new int[0];
-
-    private boolean rotated;
     /** Keys of the sinks as they were stored, by position, once they are shown at other positions; see {@link #showSinks}. */
     private float[][] sinkKeys = new float[0][];
 
     private int[] shownSlots = new int[0];
 
-    HeadEntries(KvLease lease) {
-        this.pool = lease.pool();
+    HeadEntries(KvLease lease, TierLayout layout) {
         this.lease = lease;
-        KvLayout layout = pool.layout();
-        this.rows = new KvRows(layout.keyType(), layout.valueType(), layout.headDim(), pool.rowsPerPage());
-        this.spareRow = new byte[Math.toIntExact(layout.entryBytes())];
+        this.entries =
+                new PagedRows(lease, layout.keyType(), layout.valueType(), layout.headDim(), layout.rowsPerPage());
+        this.rows = entries.rows();
+        this.low = layout.low() == null
+                ? null
+                : new LowTier(lease, layout.low(), layout.headDim(), layout.lowRowsPerPage());
+        if (low != null) {
+            rows.lower(low.rows());
+        }
     }
 
     KvRows rows() {
@@ -44,25 +44,30 @@ final class HeadEntries {
         return rows.length();
     }
 
+    /** The entries kept in few bits; null if the policy drops them. */
+    @Nullable
+    LowTier low() {
+        return low;
+    }
+
+    /** Entries kept in few bits. */
+    int lowLength() {
+        return low == null ? 0 : low.length();
+    }
+
+    /** Pages of both tiers. */
+    int pageCount() {
+        return rows.pageCount() + (low == null ? 0 : low.rows().pageCount());
+    }
+
     /** The attention that the entry at a slot has got so far; 0 if nobody counts it. */
     float attention(int slot) {
-        return slot < attention.length ? attention[slot] : 0;
+        return entries.attention(slot);
     }
 
     /** Counts more attention for the entry at a slot. */
     void addAttention(int slot, float more) {
-        if (slot >= attention.length) {
-            attention = Arrays.copyOf(attention, rows.capacity());
-        }
-        attention[slot] += more;
-    }
-
-    private void attention(int slot, float value) {
-        if (slot < attention.length) {
-            attention[slot] = value;
-        } else if (value != 0) {
-            addAttention(slot, value);
-        }
+        entries.addAttention(slot, more);
     }
 
     /** Slot of the entry at a place of the logical order. */
@@ -72,14 +77,7 @@ final class HeadEntries {
 
     /** The position that the key at a slot is rotated to. */
     int rotation(int slot) {
-        return rotated ? rotations[slot] : rows.position(slot);
-    }
-
-    private void rotation(int slot, int rotation) {
-        if (slot >= rotations.length) {
-            rotations = Arrays.copyOf(rotations, rows.capacity());
-        }
-        rotations[slot] = rotation;
+        return entries.rotation(slot);
     }
 
     /**
@@ -88,7 +86,7 @@ final class HeadEntries {
      * @param first the place of the earliest one
      */
     void renumber(Rotary rotary, int first) {
-        int[] slots = slotsByPosition(0, rows.length());
+        int[] slots = entries.slotsByPosition();
         float[] key = new float[rows.headDim()];
         for (int place = 0; place < slots.length; place++) {
             int slot = slots[place];
@@ -99,10 +97,7 @@ final class HeadEntries {
                 rows.writeKey(slot, key);
             }
         }
-        for (int place = 0; place < slots.length; place++) {
-            rotation(slots[place], first + place);
-        }
-        rotated = true;
+        entries.rotations(slots, first);
     }
 
     /**
@@ -146,146 +141,81 @@ final class HeadEntries {
         }
     }
 
-    /** Forgets everything. */
-    void clear() {
-        truncate(0);
-        orderBySlot();
-        rotated = false;
-        shownSlots = new int[0];
-        sinkKeys = new float[0][];
-    }
-
     /** Adds slots for consecutive tokens; their keys and values are the caller's to write. */
     void append(int firstPosition, int firstRotation, int count) {
         int newLength = Math.addExact(rows.length(), count);
-        while (rows.capacity() < newLength) {
-            rows.addPage(lease.takePage());
-        }
+        entries.reserve(count);
         lease.countEntries(count);
         if (ordered) {
             if (newLength > order.length) {
-                order = Arrays.copyOf(order, newLength + pool.rowsPerPage());
+                order = Arrays.copyOf(order, newLength + rows.rowsPerPage());
             }
             for (int slot = rows.length(); slot < newLength; slot++) {
                 order[slot] = slot;
             }
         }
         for (int i = 0; i < count; i++) {
-            if (rotated) {
-                rotation(rows.length(), firstRotation + i);
-            }
-            rows.append(firstPosition + i);
+            entries.append(firstPosition + i, firstRotation + i);
         }
     }
 
-    /** Drops the entries from a slot on and returns the pages that are then empty. */
-    void truncate(int newLength) {
-        lease.countEntries(newLength - rows.length());
-        Arrays.fill(attention, Math.min(newLength, attention.length), Math.min(rows.length(), attention.length), 0f);
-        rows.truncate(newLength);
-        int pages = (newLength + pool.rowsPerPage() - 1) / pool.rowsPerPage();
-        while (rows.pageCount() > pages) {
-            lease.givePage(rows.removePage());
+    /** Forgets everything and returns all pages. */
+    void clear() {
+        lease.countEntries(-rows.length() - lowLength());
+        entries.clear();
+        shownSlots = new int[0];
+        sinkKeys = new float[0][];
+        if (low != null) {
+            low.clear();
         }
+        orderBySlot();
+    }
+
+    /** Keeps the first slots in full; the others' entries go where the policy wants them. */
+    void cutFrom(int newLength) {
+        for (int slot = newLength; slot < rows.length(); slot++) {
+            retire(slot);
+        }
+        shorten(newLength);
+    }
+
+    /** Copies the entry at a slot to the low tier, if there is one. The caller takes the slot out of use. */
+    private void retire(int slot) {
+        if (low != null) {
+            low.add(rows, slot);
+        }
+    }
+
+    /** Takes the slots from {@code newLength} on out of use; those whose entries count elsewhere went there before. */
+    private void shorten(int newLength) {
+        if (low == null) {
+            lease.countEntries(newLength - rows.length());
+        }
+        entries.truncate(newLength);
     }
 
     /** Puts the entries in ascending order of position, which is then the logical order too. */
     void sortByPosition() {
         ordered = false;
-        int length = rows.length();
-        boolean sorted = true;
-        for (int slot = 1; slot < length; slot++) {
-            sorted &= rows.position(slot - 1) < rows.position(slot);
-        }
-        if (!sorted) {
-            arrange(slotsByPosition(0, length), length);
+        entries.sortByPosition();
+        if (low != null) {
+            low.sortByPosition();
         }
     }
 
-    /** Slots {@code [first, end)} in ascending order of position. */
-    private int[] slotsByPosition(int first, int end) {
-        long[] keys = new long[end - first];
-        for (int slot = first; slot < end; slot++) {
-            keys[slot - first] = ((long) rows.position(slot) << 32) | slot;
-        }
-        Arrays.sort(keys);
-        int[] slots = new int[keys.length];
-        for (int i = 0; i < slots.length; i++) {
-            slots[i] = (int) keys[i];
-        }
-        return slots;
-    }
-
-    /**
-     * Keeps the entries of {@code sources}, which come to lie in slots 0, 1, ... in that order, and drops the others. Works
-     * in place: each kept row is copied about once.
-     */
+    /** Keeps the entries of {@code sources} in full, which come to lie in slots 0, 1, ... in that order. */
     void arrange(int[] sources, int count) {
-        int length = rows.length();
-        boolean[] wanted = new boolean[length];
+        boolean[] wanted = new boolean[rows.length()];
         for (int i = 0; i < count; i++) {
             wanted[sources[i]] = true;
         }
-        boolean[] settled = new boolean[count];
-        // Chains begin at a slot whose content nobody wants and end outside the kept part.
-        for (int start = 0; start < count; start++) {
-            if (!wanted[start]) {
-                int slot = start;
-                while (slot < count) {
-                    copy(sources[slot], slot);
-                    settled[slot] = true;
-                    slot = sources[slot];
-                }
+        for (int slot = 0; slot < wanted.length; slot++) {
+            if (!wanted[slot]) {
+                retire(slot);
             }
         }
-        // What is left are cycles among the kept slots.
-        MemorySegment spare = MemorySegment.ofArray(spareRow);
-        for (int start = 0; start < count; start++) {
-            if (!settled[start] && sources[start] != start) {
-                int sparePosition = rows.position(start);
-                float spareAttention = attention(start);
-                int spareRotation = rotation(start);
-                read(start, spare);
-                int slot = start;
-                while (sources[slot] != start) {
-                    copy(sources[slot], slot);
-                    settled[slot] = true;
-                    slot = sources[slot];
-                }
-                write(spare, slot);
-                rows.position(slot, sparePosition);
-                attention(slot, spareAttention);
-                if (rotated) {
-                    rotations[slot] = spareRotation;
-                }
-                settled[slot] = true;
-            }
-        }
-        truncate(count);
-    }
-
-    private void copy(int from, int to) {
-        pool.copy(rows.keyAddress(from), rows.keyAddress(to), rows.keyRowBytes());
-        pool.copy(rows.valueAddress(from), rows.valueAddress(to), rows.valueRowBytes());
-        rows.position(to, rows.position(from));
-        attention(to, attention(from));
-        if (rotated) {
-            rotations[to] = rotations[from];
-        }
-    }
-
-    private void read(int slot, MemorySegment spare) {
-        long keyBytes = rows.keyRowBytes();
-        long valueBytes = rows.valueRowBytes();
-        MemorySegment.copy(pool.at(rows.keyAddress(slot), keyBytes), 0, spare, 0, keyBytes);
-        MemorySegment.copy(pool.at(rows.valueAddress(slot), valueBytes), 0, spare, keyBytes, valueBytes);
-    }
-
-    private void write(MemorySegment spare, int slot) {
-        long keyBytes = rows.keyRowBytes();
-        long valueBytes = rows.valueRowBytes();
-        MemorySegment.copy(spare, 0, pool.at(rows.keyAddress(slot), keyBytes), 0, keyBytes);
-        MemorySegment.copy(spare, keyBytes, pool.at(rows.valueAddress(slot), valueBytes), 0, valueBytes);
+        entries.arrange(sources, count);
+        shorten(count);
     }
 
     /**
@@ -294,7 +224,7 @@ final class HeadEntries {
     void orderAfterCut(EntryOrder kind, int window) {
         int length = rows.length();
         if (kind == EntryOrder.POSITION) {
-            order(slotsByPosition(0, length));
+            order(entries.slotsByPosition());
             return;
         }
         int[] slots = new int[length];
@@ -319,30 +249,36 @@ final class HeadEntries {
         ordered = true;
     }
 
-    /** Evicts the entry at one place of the logical order: the last slot's row fills the hole. */
+    /** Keeps all but the entry at one place of the logical order in full: the last slot's row fills the hole. */
     void evictOne(int place) {
         int last = rows.length() - 1;
         int hole = order[place];
+        retire(hole);
         System.arraycopy(order, place + 1, order, place, last - place);
         if (hole != last) {
-            copy(last, hole);
+            entries.copy(last, hole);
             int moved = last - 1;
             while (order[moved] != last) {
                 moved--;
             }
             order[moved] = hole;
         }
-        truncate(last);
+        shorten(last);
     }
 
-    /** Keeps the entries at some places of the logical order, which become its places 0, 1, ...; drops the others. */
+    /** Keeps the entries at some places of the logical order, in full, which become its places 0, 1, .... */
     void keep(int[] places, int count) {
         int length = rows.length();
         boolean[] kept = new boolean[length];
-        int[] newOrder = new int[count + pool.rowsPerPage()];
+        int[] newOrder = new int[count + rows.rowsPerPage()];
         for (int i = 0; i < count; i++) {
             newOrder[i] = order[places[i]];
             kept[newOrder[i]] = true;
+        }
+        for (int slot = 0; slot < length; slot++) {
+            if (!kept[slot]) {
+                retire(slot);
+            }
         }
         int hole = 0;
         int[] movedTo = new int[length];
@@ -354,7 +290,7 @@ final class HeadEntries {
                 while (kept[hole]) {
                     hole++;
                 }
-                copy(slot, hole);
+                entries.copy(slot, hole);
                 movedTo[slot] = hole++;
             }
         }
@@ -362,10 +298,23 @@ final class HeadEntries {
             newOrder[i] = movedTo[newOrder[i]];
         }
         order = newOrder;
-        truncate(count);
+        shorten(count);
     }
 
-    /** The positions held, in logical order. */
+    /** Takes what another head holds, on pages of its own; this one must be empty. */
+    void copyFrom(HeadEntries other) {
+        entries.copyFrom(other.entries);
+        if (low != null && other.low != null) {
+            low.copyFrom(other.low);
+        }
+        lease.countEntries(rows.length() + lowLength());
+        order = other.order.clone();
+        ordered = other.ordered;
+        shownSlots = other.shownSlots.clone();
+        sinkKeys = other.sinkKeys.clone();
+    }
+
+    /** The positions held in full, in logical order. */
     int[] positions() {
         int[] positions = new int[rows.length()];
         for (int place = 0; place < positions.length; place++) {

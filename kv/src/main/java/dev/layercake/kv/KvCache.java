@@ -3,11 +3,11 @@ package dev.layercake.kv;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.HeadProfile;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.PositionRule;
 import dev.layercake.kv.policy.Rotary;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -33,17 +33,28 @@ public final class KvCache implements AutoCloseable {
     /**
      * An empty cache that may use up to {@code reservedBytes} of the pool, {@link KvPlan#peakBytes} usually.
      *
-     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool has not that much left
+     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool has not that much left; bad input if the
+     *     policy was made for a model of another shape
      */
     public KvCache(KvPool pool, KvPolicy policy, long reservedBytes) {
+        requireShape(policy, pool.layout());
         this.policy = policy;
+        TierLayout tiers = TierLayout.of(pool.layout(), pool.rowsPerPage(), policy);
         this.lease = pool.lease(reservedBytes);
         this.layers = new LayerEntries[pool.layout().layers()];
         for (int layer = 0; layer < layers.length; layer++) {
-            layers[layer] = new LayerEntries(lease);
-            Arrays.fill(layers[layer].counts, policy.allocator().uncutCount());
+            layers[layer] = new LayerEntries(lease, tiers);
+            layers[layer].uncut(policy.allocator(), layer);
         }
         this.judge = new StepJudge(policy);
+    }
+
+    /** Refuses a policy whose profile is that of a model of another shape. */
+    static void requireShape(KvPolicy policy, KvLayout layout) {
+        HeadProfile profile = policy.allocator().profile();
+        if (profile != null) {
+            profile.requireShape(layout.layers(), layout.kvHeads());
+        }
     }
 
     public KvPolicy policy() {
@@ -92,12 +103,12 @@ public final class KvCache implements AutoCloseable {
         return parts.rotary(layer, rotations(1).length());
     }
 
-    /** A layer's entries, one element per KV head, kept up to date. */
+    /** A layer's entries, one element per KV head, kept up to date; those kept in few bits are their lower run. */
     public KvRows[] rows(int layer) {
         return layers[layer].rows();
     }
 
-    /** The positions that a head holds, in the order in which decode steps judge them. */
+    /** The positions that a head holds in full, in the order in which decode steps judge them. */
     public int[] positions(int layer, int kvHead) {
         return layers[layer].head(kvHead).positions();
     }
@@ -105,7 +116,7 @@ public final class KvCache implements AutoCloseable {
     /** Bytes of the pages that a layer holds. */
     public long bytesInUse(int layer) {
         long pages = 0;
-        for (KvRows head : layers[layer].rows()) {
+        for (HeadEntries head : layers[layer].heads()) {
             pages += head.pageCount();
         }
         return pages * lease.pool().pageBytes();
@@ -114,10 +125,13 @@ public final class KvCache implements AutoCloseable {
     /** What another turn will need at most, everything held now included; pass its peak to {@link KvLease#reserve}. */
     public KvPlan plan(int promptTokens, int newTokens) {
         int[] held = new int[layers.length];
+        int[] heldLow = new int[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
             held[layer] = layers[layer].longest();
+            heldLow[layer] = layers[layer].longestLow();
         }
-        return KvPlan.of(layout(), lease.pool().rowsPerPage(), policy, held, tokensSeen, promptTokens, newTokens);
+        return KvPlan.of(
+                layout(), lease.pool().rowsPerPage(), policy, held, heldLow, tokensSeen, promptTokens, newTokens);
     }
 
     /** What each layer has and claims, from the first layer to the last. */
@@ -127,15 +141,17 @@ public final class KvCache implements AutoCloseable {
         for (int index = 0; index < layers.length; index++) {
             LayerEntries layer = layers[index];
             List<Integer> entries = new ArrayList<>();
+            List<Integer> lowEntries = new ArrayList<>();
             long limits = 0;
             for (int head = 0; head < layer.counts.length; head++) {
                 entries.add(layer.head(head).length());
-                limits += (long) layer.counts[head] + window;
+                lowEntries.add(layer.head(head).lowLength());
+                limits += judge.count(layer, head, tokensSeen) + window;
             }
             boolean limited = policy.schedule().eachStep();
             int limit = limited ? (int) (limits / layer.counts.length) : Integer.MAX_VALUE;
             float preference = Float.isNaN(layer.preference) ? 0 : layer.preference;
-            slices.add(new Slice(index, entries, limit, layer.dispersion, layer.shift, preference));
+            slices.add(new Slice(index, entries, lowEntries, limit, layer.dispersion, layer.shift, preference));
         }
         return slices;
     }
@@ -233,17 +249,37 @@ public final class KvCache implements AutoCloseable {
         clear();
     }
 
+    /**
+     * A second cache that holds the same text and entries, on pages of its own: what was read once can be continued in
+     * several ways. Reserves what this one has in use.
+     *
+     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool has not that much left
+     */
+    public KvCache fork() {
+        requireIdle();
+        KvCache copy = new KvCache(lease.pool(), policy, lease.bytesInUse());
+        for (int layer = 0; layer < layers.length; layer++) {
+            copy.layers[layer].copyFrom(layers[layer]);
+        }
+        copy.tokensSeen = tokensSeen;
+        copy.nextRotation = nextRotation;
+        return copy;
+    }
+
     /** Forgets the whole text; pages go back, the reservation stays. */
     public void clear() {
         requireIdle();
         tokensSeen = 0;
         tokensRunning = 0;
         nextRotation = 0;
-        for (LayerEntries layer : layers) {
+        for (int index = 0; index < layers.length; index++) {
+            LayerEntries layer = layers[index];
             for (HeadEntries head : layer.heads()) {
+                head.rows().showAll();
                 head.clear();
             }
-            Arrays.fill(layer.counts, policy.allocator().uncutCount());
+            layer.countedAt = 0;
+            layer.uncut(policy.allocator(), index);
             layer.windowInFront = -1;
             layer.dispersion = 0;
             layer.shift = 0;

@@ -7,7 +7,7 @@ import dev.layercake.kv.policy.Stage;
 
 /**
  * What a turn will need of KV memory, known before it starts: upper bounds that a real run never exceeds, whatever the
- * text. Entries are counted over all layers and heads; bytes include the rounding to whole pages.
+ * text. Entries are counted over all layers and heads, in whatever tier; bytes include the rounding to whole pages.
  *
  * @param peakEntries the most entries at a time, during the prompt or while decoding
  * @param peakBytes the most bytes at a time: what to reserve
@@ -31,13 +31,15 @@ public record KvPlan(
      * @param newTokens tokens that will be decoded at most
      */
     public static KvPlan of(KvLayout layout, int rowsPerPage, KvPolicy policy, int promptTokens, int newTokens) {
-        return of(layout, rowsPerPage, policy, new int[layout.layers()], 0, promptTokens, newTokens);
+        int[] none = new int[layout.layers()];
+        return of(layout, rowsPerPage, policy, none, none, 0, promptTokens, newTokens);
     }
 
     /**
      * The plan of any turn.
      *
-     * @param held entries per head that each layer holds now
+     * @param held entries per head that each layer holds in full now
+     * @param heldLow entries per head that each layer holds in few bits now
      * @param tokensSeen tokens of the turns before
      */
     static KvPlan of(
@@ -45,14 +47,17 @@ public record KvPlan(
             int rowsPerPage,
             KvPolicy policy,
             int[] held,
+            int[] heldLow,
             int tokensSeen,
             int promptTokens,
             int newTokens) {
         if (promptTokens < 0 || newTokens < 0) {
             throw new IllegalArgumentException(promptTokens + " prompt tokens, " + newTokens + " new tokens");
         }
-        boolean stream = policy.readsAsStream((long) tokensSeen + promptTokens);
-        Bounds bounds = new Bounds(policy, held, promptTokens, newTokens, rowsPerPage, stream);
+        KvCache.requireShape(policy, layout);
+        TierLayout tiers = TierLayout.of(layout, rowsPerPage, policy);
+        int tokensRead = Math.addExact(tokensSeen, promptTokens);
+        Bounds bounds = new Bounds(policy, tiers, held, heldLow, promptTokens, newTokens, tokensRead);
         long pageBytes = KvPool.pageBytes(layout, rowsPerPage);
         long heads = layout.kvHeads();
         long fullTokens = (long) tokensSeen + promptTokens + newTokens;
@@ -62,23 +67,37 @@ public record KvPlan(
                 heads * bounds.kept,
                 heads * bounds.keptPages * pageBytes,
                 heads * layout.layers() * fullTokens,
-                heads * layout.layers() * bounds.pages(fullTokens) * pageBytes);
+                heads * layout.layers() * ((fullTokens + rowsPerPage - 1) / rowsPerPage) * pageBytes);
     }
 
     /** Walks through the layers of the turn as the cache will, with the most that each stage may leave; per head. */
     private static final class Bounds {
+        private final TierLayout tiers;
         private final int rowsPerPage;
         private final int layers;
         /** Heads of different lengths fill their last pages differently: a page per head more than the average needs. */
         private final int raggedPages;
 
+        /** Whether there may be entries in the low tier. */
+        private final boolean demotes;
+
         private long peak;
         private long peakPages;
+        private final long keptInFull;
+        private final long keptLow;
         private final long kept;
         private final long keptPages;
 
-        Bounds(KvPolicy policy, int[] held, int promptTokens, int newTokens, int rowsPerPage, boolean stream) {
-            this.rowsPerPage = rowsPerPage;
+        Bounds(
+                KvPolicy policy,
+                TierLayout tiers,
+                int[] held,
+                int[] heldLow,
+                int promptTokens,
+                int newTokens,
+                int tokensRead) {
+            this.tiers = tiers;
+            this.rowsPerPage = tiers.rowsPerPage();
             this.layers = held.length;
             this.raggedPages = policy.allocator().ragged() ? 1 : 0;
             int window = policy.scorer().window();
@@ -86,21 +105,27 @@ public record KvPlan(
             int[] staged = new int[layers];
             long heldLater = 0;
             long heldLaterBesideWindow = 0;
+            long low = 0;
+            int longest = 0;
             for (int layer = 0; layer < layers; layer++) {
                 staged[layer] = Math.addExact(held[layer], promptTokens);
-                if (stream) {
+                if (policy.readsAsStream(tokensRead)) {
                     // Read token by token: a layer never holds more than the budget and the newest token.
                     staged[layer] = Math.min(staged[layer], policy.allocator().budget() + 1);
                 }
                 candidates[layer] = Math.max(0, staged[layer] - window);
                 heldLater += held[layer];
                 heldLaterBesideWindow += Math.max(0, held[layer] - window);
+                low += heldLow[layer];
+                longest = Math.max(longest, staged[layer]);
             }
             BudgetAllocator allocator = policy.allocator();
+            boolean steps = policy.schedule().eachStep() && newTokens > 0;
             Cut cut = promptTokens == 0 ? Cut.NEVER : policy.schedule().prompt();
-            Stage before = new Stage(layers - 1, new float[layers], candidates, 0);
+            Stage before = new Stage(layers - 1, new float[layers], candidates, 0, tokensRead);
             boolean cuts = cut != Cut.NEVER && !allocator.keepsAll(before);
             boolean cutsAtOnce = cuts && cut != Cut.AT_END;
+            this.demotes = tiers.hasLow() && (cuts || steps || low > 0);
             long windows = 0;
             long stagedBefore = 0;
             long left = 0;
@@ -108,38 +133,47 @@ public record KvPlan(
                 heldLater -= held[layer];
                 heldLaterBesideWindow -= Math.max(0, held[layer] - window);
                 long others = left + heldLater;
-                note(others + staged[layer], pages(staged[layer]) + pagesAtMost(others, layers - 1));
+                // An entry that changes tiers lies in both for a moment, those of one layer at a time.
+                long lowPages = lowPagesAtMost(cuts ? low + longest : low);
+                note(others + staged[layer] + low, pages(staged[layer]) + pagesAtMost(others, layers - 1) + lowPages);
+                long leftBefore = left;
                 windows += Math.min(window, staged[layer]);
                 stagedBefore += staged[layer];
                 left = stagedBefore;
                 if (cutsAtOnce || (cuts && layer == layers - 1)) {
-                    Stage stage = new Stage(layer, new float[layers], candidates, heldLaterBesideWindow);
+                    Stage stage = new Stage(layer, new float[layers], candidates, heldLaterBesideWindow, tokensRead);
                     left = Math.min(left, allocator.atMost(stage) + windows);
                 }
+                low += tiers.hasLow() ? leftBefore + staged[layer] - left : 0;
             }
-            this.kept = left;
-            this.keptPages = cuts ? pagesAtMost(left, layers) : sumOfPages(staged);
-            decode(policy, staged, cuts, newTokens);
+            this.keptInFull = left;
+            this.keptLow = low;
+            this.kept = left + low;
+            this.keptPages = (cuts ? pagesAtMost(left, layers) : sumOfPages(staged)) + lowPagesAtMost(low);
+            decode(policy, staged, cuts, newTokens, tokensRead);
         }
 
-        private void decode(KvPolicy policy, int[] staged, boolean cuts, int newTokens) {
+        private void decode(KvPolicy policy, int[] staged, boolean cuts, int newTokens, int tokensRead) {
             if (newTokens == 0) {
                 return;
             }
-            long appended = Math.addExact(kept, (long) layers * newTokens);
+            long grown = Math.addExact(keptInFull, (long) layers * newTokens);
+            long appended = grown;
             if (policy.schedule().eachStep()) {
-                long limit =
-                        Math.multiplyExact((long) layers, policy.allocator().budget());
-                appended = Math.min(appended, Math.max(kept, limit) + 1);
+                int budget = policy.allocator().budget(Math.addExact(tokensRead, newTokens));
+                long limit = Math.multiplyExact((long) layers, budget);
+                appended = Math.min(appended, Math.max(keptInFull, limit) + 1);
             } else if (!cuts) {
-                int[] grown = staged.clone();
+                int[] lengths = staged.clone();
                 for (int layer = 0; layer < layers; layer++) {
-                    grown[layer] = Math.addExact(grown[layer], newTokens);
+                    lengths[layer] = Math.addExact(lengths[layer], newTokens);
                 }
-                note(appended, sumOfPages(grown));
+                note(appended + keptLow, sumOfPages(lengths) + lowPagesAtMost(keptLow));
                 return;
             }
-            note(appended, pagesAtMost(appended, layers));
+            long low = tiers.hasLow() ? keptLow + grown - appended : 0;
+            long changing = appended < grown ? 1 : 0;
+            note(appended + low, pagesAtMost(appended, layers) + lowPagesAtMost(low + changing));
         }
 
         private void note(long entries, long pages) {
@@ -155,6 +189,18 @@ public record KvPlan(
         private long pagesAtMost(long entries, int inLayers) {
             long nonEmpty = Math.min(entries, inLayers);
             return (entries + nonEmpty * (rowsPerPage - 1)) / rowsPerPage + raggedPages;
+        }
+
+        /**
+         * Pages of so many entries in few bits. Where a policy keeps fewer in full than it may, there are more here, which
+         * take no more memory together but can begin a page.
+         */
+        private long lowPagesAtMost(long entries) {
+            if (!demotes) {
+                return 0;
+            }
+            long empty = (long) layers * (tiers.lowRowsPerPage() - 1);
+            return (entries + empty) / tiers.lowRowsPerPage() + 1 + raggedPages;
         }
 
         private long sumOfPages(int[] lengths) {

@@ -8,11 +8,13 @@ import dev.layercake.kernels.WindowStatistics;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.BudgetAllocator;
 import dev.layercake.kv.policy.ChunkAttention;
+import dev.layercake.kv.policy.Gating;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.PositionRule;
 import dev.layercake.kv.policy.PromptEvidence;
 import dev.layercake.kv.policy.PromptHead;
 import dev.layercake.kv.policy.QueryStatistics;
+import dev.layercake.kv.policy.Retention;
 import dev.layercake.kv.policy.Schedule.Cut;
 import dev.layercake.kv.policy.Stage;
 import dev.layercake.kv.policy.TokenScorer;
@@ -26,7 +28,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * for each layer:  rows = beginLayer(layer)
- *                  for each chunk of tokens:  store(first, keys, values);  kernels.attend(..., rows, ...)
+ *                  for each chunk of tokens:  store(first, keys, values);  showQueries(shape, queries)
+ *                                             kernels.attend(..., rows, ...)
+ *                                             if (usesAllQueries()) addAttention(shape, first, queries, softmax)
  *                  endLayer(shape, windowQueries)
  * finish()
  * </pre>
@@ -53,6 +57,9 @@ public final class KvPrefill implements AutoCloseable {
     private final KvCache cache;
     private final KvPolicy policy;
     private final int newTokens;
+    /** Tokens of the text when this is over. */
+    private final int tokensAfter;
+
     private final Kernels kernels;
     private final Workers workers;
     private final int window;
@@ -71,6 +78,7 @@ public final class KvPrefill implements AutoCloseable {
     private double[][] attentionSums = new double[0][];
     private @Nullable ChunkSums chunkSums;
     private @Nullable QueryStatistics queryStatistics;
+    private ChannelMaxima largest;
     private @Nullable Observer observer;
     private long heldLater;
     private int layer = -1;
@@ -99,7 +107,9 @@ public final class KvPrefill implements AutoCloseable {
         this.granted = new int[layers];
         Arrays.fill(granted, -1);
         this.stages = new int[layers][];
-        Stage whole = new Stage(layers - 1, preferences, candidates, 0);
+        this.largest = new ChannelMaxima(cache.layout());
+        this.tokensAfter = Math.addExact(cache.tokensSeen(), newTokens);
+        Stage whole = new Stage(layers - 1, preferences, candidates, 0, tokensAfter);
         this.cuts = !stream
                 && policy.schedule().prompt() != Cut.NEVER
                 && !policy.allocator().keepsAll(whole);
@@ -215,17 +225,77 @@ public final class KvPrefill implements AutoCloseable {
                     keys.rows() + " tokens from " + firstToken + " on among " + newTokens + " new tokens");
         }
         cache.layer(layer).store(newTokens - firstToken, keys, values, kernels, workers);
+        if (balances()) {
+            if (firstToken == 0) {
+                largest = new ChannelMaxima(cache.layout());
+            }
+            largest.addKeys(keys);
+        }
+    }
+
+    /** Whether the running layer's low tier waits for this prompt to tell how its keys are to be balanced. */
+    private boolean balances() {
+        LowTier low = cache.layer(layer).head(0).low();
+        return low != null
+                && !low.settled()
+                && policy.retention() instanceof Retention.LowBit retention
+                && retention.balanced();
+    }
+
+    /** Whether the policy has gates, so that {@link #gate} is to be called in each layer. */
+    public boolean gated() {
+        return policy.gating() != null;
     }
 
     /**
-     * Shows the queries of tokens that were just stored. Only a policy that judges by all queries looks; it computes their
-     * attention once more, in blocks, and keeps its sum for each entry.
+     * Hides rejected new tokens of the running layer from the attention of all others; they leave the cache when the layer
+     * ends. What the policy protects is not rejected. To be called before the layer's attention.
      *
-     * @param firstToken index among the new tokens
+     * @param kept [kvHeads][newTokens] what the gates let through
+     */
+    public void gate(boolean[][] kept) {
+        require(inLayer, "tokens are gated");
+        Gating gating = policy.gating();
+        LayerEntries entries = cache.layer(layer);
+        if (gating == null || kept.length != entries.heads().length) {
+            throw new IllegalArgumentException("gates of " + kept.length + " heads for policy " + policy.name());
+        }
+        for (int head = 0; head < kept.length; head++) {
+            int firstSlot = entries.head(head).length() - newTokens;
+            for (int token = 0; token < newTokens; token++) {
+                if (!kept[head][token] && !gating.protects(firstPosition() + token, newTokens - 1 - token)) {
+                    entries.rows()[head].hide(firstSlot + token);
+                }
+            }
+        }
+    }
+
+    /** Drops what the gates rejected; the others keep their order. */
+    private static void dropHidden(HeadEntries head) {
+        KvRows rows = head.rows();
+        int[] sources = new int[rows.length()];
+        int count = 0;
+        for (int slot = 0; slot < sources.length; slot++) {
+            if (!rows.hidden(slot)) {
+                sources[count++] = slot;
+            }
+        }
+        rows.showAll();
+        if (count < sources.length) {
+            head.arrange(sources, count);
+        }
+    }
+
+    /**
+     * Shows the queries of tokens that were just stored; a low tier takes the size of its channels from them.
+     *
      * @param queries [tokens x queryHeads * headDim] float32, rotary embedding applied
      */
-    public void addQueries(AttentionShape shape, int firstToken, Tensor queries) {
+    public void showQueries(AttentionShape shape, Tensor queries) {
         require(inLayer, "queries are shown");
+        if (balances()) {
+            largest.addQueries(queries, shape.group());
+        }
         ChunkAttention chunks = policy.scorer().chunkAttention();
         if (chunks != null && judges()) {
             ChunkSums sums = chunkSums;
@@ -235,19 +305,25 @@ public final class KvPrefill implements AutoCloseable {
                 attentionSums = sums.sums();
             }
             sums.add(queries, workers);
-            return;
         }
-        if (!policy.usesAllQueries() || !(cuts || policy.scorer().countsAttention())) {
-            return;
-        }
+    }
+
+    /** Whether {@link #addAttention} must be called for all tokens of every layer. */
+    public boolean usesAllQueries() {
+        return policy.usesAllQueries() && (cuts || policy.scorer().countsAttention());
+    }
+
+    /**
+     * Adds up what the queries of tokens that were just stored pay to each entry, for a policy that judges by all queries.
+     * Their scores are computed a second time, in blocks.
+     *
+     * @param firstToken index among the new tokens
+     * @param queries [tokens x queryHeads * headDim] float32, rotary embedding applied
+     * @param softmax [tokens x 2 * queryHeads], what {@link Kernels#attend} left for these queries
+     */
+    public void addAttention(AttentionShape shape, int firstToken, Tensor queries, Tensor softmax) {
+        require(inLayer, "attention is added");
         LayerEntries entries = cache.layer(layer);
-        int tokensAfter = newTokens - firstToken - (int) queries.rows();
-        int[] visible = new int[entries.heads().length];
-        for (int head = 0; head < visible.length; head++) {
-            visible[head] = entries.head(head).length() - tokensAfter;
-        }
-        WindowStatistics statistics = new WindowStatistics(shape, visible);
-        kernels.windowStatistics(shape, entries.rows(), queries, firstPosition() + firstToken, statistics, workers);
         if (firstToken == 0) {
             attentionSums = new double[shape.queryHeads()][];
             for (int head = 0; head < attentionSums.length; head++) {
@@ -255,12 +331,8 @@ public final class KvPrefill implements AutoCloseable {
                         new double[entries.head(head / shape.group()).length()];
             }
         }
-        for (int head = 0; head < attentionSums.length; head++) {
-            float[] mean = statistics.mean(head);
-            for (int slot = 0; slot < mean.length; slot++) {
-                attentionSums[head][slot] += (double) mean[slot] * queries.rows();
-            }
-        }
+        int position = firstPosition() + firstToken;
+        kernels.attentionSums(shape, entries.rows(), queries, position, softmax, attentionSums, workers);
     }
 
     /**
@@ -293,6 +365,14 @@ public final class KvPrefill implements AutoCloseable {
         require(inLayer, "a layer ends");
         inLayer = false;
         LayerEntries entries = cache.layer(layer);
+        if (balances()) {
+            largest.balance(entries);
+        }
+        if (gated()) {
+            for (HeadEntries head : entries.heads()) {
+                dropHidden(head);
+            }
+        }
         WindowStatistics statistics = statistics(entries, shape, windowQueries);
         entries.dispersion = statistics == null ? 0 : statistics.entropy();
         entries.shift = statistics == null ? 0 : statistics.varianceSum();
@@ -301,7 +381,8 @@ public final class KvPrefill implements AutoCloseable {
             entries.preference = policy.allocator().preference(statistics);
         }
         preferences[layer] = entries.preference;
-        Arrays.fill(entries.counts, policy.allocator().uncutCount());
+        entries.uncut(policy.allocator(), layer);
+        entries.countedAt = 0;
         Observer told = observer;
         if (judges()) {
             PromptHead[] heads = heads(entries, shape, statistics);
@@ -456,7 +537,7 @@ public final class KvPrefill implements AutoCloseable {
         for (int index = 0; index <= layer; index++) {
             held[index] = Math.max(0, cache.layer(index).averageLength() - window);
         }
-        Stage stage = new Stage(layer, preferences, candidates, held, heldLater);
+        Stage stage = new Stage(layer, preferences, candidates, held, heldLater, tokensAfter);
         int[] counts = allocator.allocate(stage);
         for (int index = 0; index <= layer; index++) {
             if (counts[index] == granted[index]) {
@@ -465,8 +546,9 @@ public final class KvPrefill implements AutoCloseable {
             granted[index] = counts[index];
             LayerEntries entries = cache.layer(index);
             float[][] layerScores = scores.get(index);
-            int[] perHead = allocator.heads(counts[index], layerScores);
+            int[] perHead = allocator.heads(stage, index, counts[index], layerScores);
             System.arraycopy(perHead, 0, entries.counts, 0, perHead.length);
+            entries.countedAt = tokensAfter;
             if (entries.windowInFront >= 0) {
                 for (int head = 0; head < perHead.length; head++) {
                     recut(entries, head, perHead[head], layerScores);
@@ -488,7 +570,7 @@ public final class KvPrefill implements AutoCloseable {
 
     private void recut(LayerEntries entries, int head, int count, float[][] layerScores) {
         if (count < layerScores[head].length) {
-            entries.head(head).truncate(entries.windowInFront + count);
+            entries.head(head).cutFrom(entries.windowInFront + count);
             layerScores[head] = Arrays.copyOf(layerScores[head], count);
         }
     }

@@ -56,7 +56,7 @@ public final class KvStep implements AutoCloseable {
     /** Where attention must leave its probabilities for {@link #endLayer}; null if this layer does not need them now. */
     public @Nullable Tensor probabilities(AttentionShape shape) {
         require(inLayer, "probabilities are asked for");
-        return cache.judge().probabilities(shape, cache.layer(layer));
+        return cache.judge().probabilities(shape, cache.layer(layer), position() + 1);
     }
 
     /**

@@ -4,6 +4,7 @@ import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.BudgetAllocator;
 import dev.layercake.kv.policy.PositionRule;
 import dev.layercake.kv.policy.Rotary;
 import org.jspecify.annotations.Nullable;
@@ -16,19 +17,41 @@ final class LayerEntries {
     final int[] counts;
     /** Entries at the front of each head that are its window; -1 if the last prompt was kept whole, in order. */
     int windowInFront = -1;
+    /** Tokens of the text when the counts were set; what the budget grew by since is added to them. */
+    int countedAt;
 
     double dispersion;
     double shift;
     float preference = Float.NaN;
 
-    LayerEntries(KvLease lease) {
+    LayerEntries(KvLease lease, TierLayout layout) {
         heads = new HeadEntries[lease.pool().layout().kvHeads()];
         rows = new KvRows[heads.length];
         for (int head = 0; head < heads.length; head++) {
-            heads[head] = new HeadEntries(lease);
+            heads[head] = new HeadEntries(lease, layout);
             rows[head] = heads[head].rows();
         }
         counts = new int[heads.length];
+    }
+
+    /** Takes what another layer holds; this one must be empty. */
+    void copyFrom(LayerEntries other) {
+        for (int head = 0; head < heads.length; head++) {
+            heads[head].copyFrom(other.heads[head]);
+            counts[head] = other.counts[head];
+        }
+        windowInFront = other.windowInFront;
+        dispersion = other.dispersion;
+        shift = other.shift;
+        preference = other.preference;
+        countedAt = other.countedAt;
+    }
+
+    /** Lets each head grow to what it may hold when no prompt was cut. */
+    void uncut(BudgetAllocator allocator, int layer) {
+        for (int head = 0; head < counts.length; head++) {
+            counts[head] = allocator.uncutCount(layer, head);
+        }
     }
 
     HeadEntries head(int index) {
@@ -52,6 +75,16 @@ final class LayerEntries {
         return (int) ((sum + heads.length - 1) / heads.length);
     }
 
+    /** Entries of the head that holds most in its low tier. */
+    int longestLow() {
+        int longest = 0;
+        for (HeadEntries head : heads) {
+            longest = Math.max(longest, head.lowLength());
+        }
+        return longest;
+    }
+
+    /** Entries of the head that holds most in full. */
     int longest() {
         int longest = 0;
         for (HeadEntries head : heads) {
@@ -81,7 +114,8 @@ final class LayerEntries {
         for (HeadEntries head : heads) {
             head.hideSinks();
         }
-        cache.judge().evict(layer, this, probabilities, workers);
+        int tokens = cache.tokensSeen() + Math.max(1, cache.tokensRunning());
+        cache.judge().evict(layer, this, tokens, probabilities, workers);
     }
 
     /**

@@ -61,10 +61,14 @@ final class StepJudge {
         observer = newObserver;
     }
 
-    /** Room for the attention of each query head, or null if nothing will be evicted by it. */
+    /**
+     * Room for the attention of each query head, or null if nothing will be evicted by it.
+     *
+     * @param tokens of the text, the new one included
+     */
     @Nullable
-    Tensor probabilities(AttentionShape shape, LayerEntries layer) {
-        if (!policy.scorer().countsAttention() && (!policy.scorer().usesStepAttention() || !exceeds(layer))) {
+    Tensor probabilities(AttentionShape shape, LayerEntries layer, int tokens) {
+        if (!policy.scorer().countsAttention() && (!policy.scorer().usesStepAttention() || !exceeds(layer, tokens))) {
             return null;
         }
         int slots = layer.longest();
@@ -77,28 +81,35 @@ final class StepJudge {
         return room;
     }
 
-    private boolean exceeds(LayerEntries layer) {
+    private boolean exceeds(LayerEntries layer, int tokens) {
         if (!policy.schedule().eachStep()) {
             return false;
         }
         for (int head = 0; head < layer.counts.length; head++) {
-            if (excess(layer, head) > 0) {
+            if (excess(layer, head, tokens) > 0) {
                 return true;
             }
         }
         return false;
     }
 
-    private long excess(LayerEntries layer, int head) {
-        return layer.head(head).length() - ((long) layer.counts[head] + window);
+    private long excess(LayerEntries layer, int head, int tokens) {
+        return layer.head(head).length() - (count(layer, head, tokens) + window);
     }
 
-    void evict(int layerIndex, LayerEntries layer, @Nullable Tensor filled, Workers workers) {
+    /** What a head may hold in full besides the window when the text has so many tokens. */
+    long count(LayerEntries layer, int head, int tokens) {
+        long grown =
+                (long) policy.allocator().budget(tokens) - policy.allocator().budget(layer.countedAt);
+        return Math.max(0, layer.counts[head] + grown);
+    }
+
+    void evict(int layerIndex, LayerEntries layer, int tokens, @Nullable Tensor filled, Workers workers) {
         TokenScorer scorer = policy.scorer();
         if (scorer.countsAttention() && filled != null) {
             countAttention(layer, filled);
         }
-        if (!exceeds(layer)) {
+        if (!exceeds(layer, tokens)) {
             return;
         }
         if (scorer.usesStepAttention() && filled == null) {
@@ -111,7 +122,7 @@ final class StepJudge {
         }
         workers.run((worker, count) -> {
             for (int head = worker; head < heads; head += count) {
-                if (excess(layer, head) > 0) {
+                if (excess(layer, head, tokens) > 0) {
                     score(layerIndex, layer, head, filled);
                 }
             }
@@ -121,8 +132,8 @@ final class StepJudge {
         }
         workers.run((worker, count) -> {
             for (int head = worker; head < heads; head += count) {
-                if (excess(layer, head) > 0) {
-                    cut(layer, head);
+                if (excess(layer, head, tokens) > 0) {
+                    cut(layer, head, (int) count(layer, head, tokens));
                 }
             }
         });
@@ -184,11 +195,10 @@ final class StepJudge {
         }
     }
 
-    private void cut(LayerEntries layer, int head) {
+    private void cut(LayerEntries layer, int head, int kept) {
         HeadEntries entries = layer.head(head);
         Scratch own = scratch[head];
         int judged = entries.length() - window;
-        int kept = layer.counts[head];
         if (kept == judged - 1 && policy.order() == EntryOrder.POSITION) {
             entries.evictOne(worst(own.scores, judged));
         } else {

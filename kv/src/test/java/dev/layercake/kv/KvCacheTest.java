@@ -17,6 +17,8 @@ import dev.layercake.kv.policy.Schedule;
 import java.lang.foreign.Arena;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a cache does besides obeying its policy: order of calls, giving up, memory, heads of different lengths. */
 class KvCacheTest {
@@ -77,6 +79,41 @@ class KvCacheTest {
             for (int layer = 0; layer < 3; layer++) {
                 assertThat(used.cache.positions(layer, 1)).containsExactly(fresh.cache.positions(layer, 1));
             }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"full", "cake(budget=12,window=4)", "h2o(budget=12)", "snapkv(budget=12,window=4)+ada", "mikv"})
+    void aForkHoldsTheSameOnPagesOfItsOwn(String spec) {
+        try (ToySequence sequence = new ToySequence(LAYOUT, 2, Policies.parse(spec), 1 << 20, 8, 3)) {
+            sequence.prompt(35);
+            sequence.steps(2);
+            KvCache cache = sequence.cache;
+            long before = sequence.pool.bytesInUse();
+            cache.lease().reserve(0);
+            try (KvCache fork = cache.fork()) {
+                assertThat(fork.tokensSeen()).isEqualTo(37);
+                assertThat(fork.slices()).isEqualTo(cache.slices());
+                assertThat(fork.lease().bytesInUse()).isEqualTo(before);
+                assertThat(fork.lease().entriesInUse()).isEqualTo(cache.lease().entriesInUse());
+                float[] expected = new float[LAYOUT.headDim()];
+                float[] actual = new float[LAYOUT.headDim()];
+                for (int layer = 0; layer < LAYOUT.layers(); layer++) {
+                    assertThat(fork.positions(layer, 1)).containsExactly(cache.positions(layer, 1));
+                    KvRows own = fork.rows(layer)[1];
+                    assertThat(own.page(0)).isNotEqualTo(cache.rows(layer)[1].page(0));
+                    for (int slot = 0; slot < own.length(); slot++) {
+                        own.readValue(slot, actual);
+                        cache.rows(layer)[1].readValue(slot, expected);
+                        assertThat(actual).containsExactly(expected);
+                    }
+                }
+                cache.lease().reserve(sequence.pool.capacityBytes() - before);
+                sequence.steps(5);
+                assertThat(fork.tokensSeen()).isEqualTo(37);
+            }
+            sequence.checkRows();
         }
     }
 

@@ -433,7 +433,14 @@ class KvpressGoldenTest {
                                 rows(golden.array("k"), first, count, headDim, arena),
                                 rows(golden.array("v"), first, count, headDim, arena));
                         prefill.addPlainQueries(shape, first, queries);
-                        prefill.addQueries(shape, first, parts.rotated(queries, headDim, first));
+                        Tensor rotated = parts.rotated(queries, headDim, first);
+                        prefill.showQueries(shape, rotated);
+                        if (prefill.usesAllQueries()) {
+                            Tensor out = Tensor.allocate(arena, DType.F32, count, rotated.columns());
+                            Tensor softmax = Tensor.allocate(arena, DType.F32, count, 2L * shape.queryHeads());
+                            kernels.attend(shape, cache.rows(layer), rotated, first, out, softmax, workers);
+                            prefill.addAttention(shape, first, rotated, softmax);
+                        }
                     }
                     GoldenArray window = golden.array("q_rope_window");
                     int queries = prefill.windowQueries();

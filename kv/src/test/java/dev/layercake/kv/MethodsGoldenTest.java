@@ -181,7 +181,9 @@ class MethodsGoldenTest {
                         int count = Math.min(CHUNK, promptTokens - first);
                         Tensor keys = rows(array("k"), heads, first, count);
                         prefill.store(first, keys, keys);
-                        prefill.addQueries(shape, first, rows(array("q"), queryHeads, first, count));
+                        if (prefill.usesAllQueries()) {
+                            attend(prefill, layer, first, rows(array("q"), queryHeads, first, count));
+                        }
                     }
                     int queries = prefill.windowQueries();
                     prefill.endLayer(shape, rows(array("q"), queryHeads, promptTokens - queries, queries));
@@ -189,6 +191,13 @@ class MethodsGoldenTest {
                 prefill.finish();
             }
             assertThat(cache.lease().peakEntries()).isLessThanOrEqualTo(plan.peakEntries());
+        }
+
+        private void attend(KvPrefill prefill, int layer, int first, Tensor queries) {
+            Tensor out = Tensor.allocate(arena, DType.F32, queries.rows(), queries.columns());
+            Tensor softmax = Tensor.allocate(arena, DType.F32, queries.rows(), 2L * queryHeads);
+            kernels.attend(shape, cache.rows(layer), queries, first, out, softmax, workers);
+            prefill.addAttention(shape, first, queries, softmax);
         }
 
         /** [heads, tokens, headDim], perhaps each head for several of ours, as [tokens x heads * headDim]. */

@@ -13,6 +13,11 @@ final class Rows {
                 .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
 
+    /** The memory at an address. */
+    static MemorySegment at(long address, long bytes) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes);
+    }
+
     static byte[] bytes(long address, long count) {
         return MemorySegment.ofAddress(address).reinterpret(count).toArray(ValueLayout.JAVA_BYTE);
     }

@@ -7,6 +7,7 @@ import dev.layercake.kernels.AttentionShape;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.RowType;
 import dev.layercake.kernels.ScalarKernels;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
@@ -14,8 +15,11 @@ import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.PositionRule;
 import dev.layercake.kv.policy.Rotary;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
  * A sequence without a transformer: keys, values and queries of a token are random numbers that depend on nothing but the
@@ -67,6 +71,9 @@ final class ToySequence implements AutoCloseable {
     /** Runs one layer of a prompt. */
     void layer(KvPrefill prefill, int layer, int tokens, Arena arena) {
         KvRows[] rows = prefill.beginLayer(layer);
+        if (prefill.gated()) {
+            prefill.gate(gates(layer, prefill.firstPosition(), tokens));
+        }
         for (int first = 0; first < tokens; first += chunk) {
             int count = Math.min(chunk, tokens - first);
             int position = prefill.firstPosition() + first;
@@ -76,7 +83,14 @@ final class ToySequence implements AutoCloseable {
                 continue;
             }
             prefill.store(first, turnedKeys(layer, position, count, arena), values(layer, position, count, arena));
-            prefill.addQueries(shape, first, queries(layer, position, count, arena));
+            Tensor queries = queries(layer, position, count, arena);
+            prefill.showQueries(shape, queries);
+            if (prefill.usesAllQueries()) {
+                Tensor out = Tensor.allocate(arena, DType.F32, count, queries.columns());
+                Tensor softmax = Tensor.allocate(arena, DType.F32, count, 2L * shape.queryHeads());
+                kernels.attend(shape, rows, queries, position, out, softmax, workers);
+                prefill.addAttention(shape, first, queries, softmax);
+            }
         }
         for (KvRows head : rows) {
             assertThat(Arrays.stream(head.positions()).limit(head.length()).max())
@@ -167,6 +181,18 @@ final class ToySequence implements AutoCloseable {
         }
     }
 
+    /** What gates let through: of each token and head by chance, about half. */
+    boolean[][] gates(int layer, int first, int count) {
+        boolean[][] kept = new boolean[layout.kvHeads()][count];
+        for (int head = 0; head < kept.length; head++) {
+            for (int token = 0; token < count; token++) {
+                long place = ((long) layer * kept.length + head << 24) + first + token;
+                kept[head][token] = new Random(seed * 1_000_003 + place).nextInt(1000) < 500;
+            }
+        }
+        return kept;
+    }
+
     Tensor keys(int layer, int first, int count, Arena arena) {
         return vectors(1, layer, first, count, layout.kvHeads() * layout.headDim(), arena);
     }
@@ -228,6 +254,10 @@ final class ToySequence implements AutoCloseable {
                 int[] positions = held(layer, head);
                 assertThat(positions).doesNotHaveDuplicates().hasSize(rows.length());
                 entries += rows.length();
+                if (rows.lower() != null) {
+                    entries += rows.lower().length();
+                    checkLow(rows, rows.lower(), layer, head);
+                }
                 assertThat(rows.pageCount()).isEqualTo((rows.length() + rows.rowsPerPage() - 1) / rows.rowsPerPage());
                 for (int slot = 0; slot < rows.length(); slot++) {
                     checkRow(rows, layer, head, slot);
@@ -243,6 +273,53 @@ final class ToySequence implements AutoCloseable {
         assertThat(pool.bytesInUse()).isEqualTo(bytes);
     }
 
+    /** Nothing is forgotten, and what lies in the low tier is what lay above, rounded once. */
+    private void checkLow(KvRows high, KvRows low, int layer, int head) {
+        int[] all = IntStream.concat(
+                        IntStream.of(held(layer, head)),
+                        IntStream.of(low.positions()).limit(low.length()))
+                .sorted()
+                .toArray();
+        assertThat(all).containsExactly(IntStream.range(0, cache.tokensSeen()).toArray());
+        assertThat(low.pageCount()).isEqualTo((low.length() + low.rowsPerPage() - 1) / low.rowsPerPage());
+        try (Arena arena = Arena.ofConfined()) {
+            KvRows before = oneRow(high.keyType(), high.valueType(), arena);
+            KvRows after = oneRow(low.keyType(), low.valueType(), arena);
+            after.truncate(0);
+            after.balancer(low.balancer());
+            after.append(0);
+            Tensor room = Tensor.allocate(arena, DType.F32, 1, layout.headDim());
+            for (int slot = 0; slot < low.length(); slot++) {
+                int position = low.position(slot);
+                write(before, layer, head, position, arena);
+                after.copyEntry(before, 0, 0, room);
+                assertThat(Rows.bytes(low.keyAddress(slot), low.keyRowBytes()))
+                        .as("key of position " + position)
+                        .isEqualTo(Rows.bytes(after.keyAddress(0), after.keyRowBytes()));
+                assertThat(Rows.bytes(low.valueAddress(slot), low.valueRowBytes()))
+                        .as("value of position " + position)
+                        .isEqualTo(Rows.bytes(after.valueAddress(0), after.valueRowBytes()));
+            }
+        }
+    }
+
+    private KvRows oneRow(RowType keyType, RowType valueType, Arena arena) {
+        KvRows rows = new KvRows(keyType, valueType, layout.headDim(), 1);
+        rows.addPage(
+                arena.allocate(rows.keyRowBytes() + rows.valueRowBytes() + 8).address());
+        rows.append(0);
+        return rows;
+    }
+
+    /** Stores what a head has at a position in the only slot of some rows. */
+    private void write(KvRows row, int layer, int head, int position, Arena arena) {
+        byte[] key = stored(keys(layer, position, 1, arena), head, (DType) row.keyType(), arena);
+        byte[] value = stored(values(layer, position, 1, arena), head, (DType) row.valueType(), arena);
+        MemorySegment.copy(key, 0, Rows.at(row.keyAddress(0), key.length), ValueLayout.JAVA_BYTE, 0, key.length);
+        MemorySegment.copy(
+                value, 0, Rows.at(row.valueAddress(0), value.length), ValueLayout.JAVA_BYTE, 0, value.length);
+    }
+
     private void checkRow(KvRows rows, int layer, int head, int slot) {
         int position = rows.position(slot);
         assertThat(position).isBetween(0, cache.tokensSeen() - 1);
@@ -251,13 +328,13 @@ final class ToySequence implements AutoCloseable {
             if (turned == 0 && cache.policy().positions() != PositionRule.REROTATED) {
                 assertThat(Rows.bytes(rows.keyAddress(slot), rows.keyRowBytes()))
                         .as("key of position " + position)
-                        .isEqualTo(stored(keys(layer, position, 1, arena), head, layout.keyType(), arena));
+                        .isEqualTo(stored(keys(layer, position, 1, arena), head, (DType) rows.keyType(), arena));
             } else {
                 checkTurnedKey(rows, layer, head, slot, turned, arena);
             }
             assertThat(Rows.bytes(rows.valueAddress(slot), rows.valueRowBytes()))
                     .as("value of position " + position)
-                    .isEqualTo(stored(values(layer, position, 1, arena), head, layout.valueType(), arena));
+                    .isEqualTo(stored(values(layer, position, 1, arena), head, (DType) rows.valueType(), arena));
         }
     }
 

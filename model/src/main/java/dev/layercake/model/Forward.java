@@ -54,6 +54,25 @@ public final class Forward implements AutoCloseable {
          * @param hidden [tokens x hidden], valid during the call
          */
         void hidden(int index, Tensor hidden);
+
+        /**
+         * Called for each chunk of tokens in each layer, before the rotary embedding.
+         *
+         * @param firstToken index of the chunk's first token in the prompt
+         * @param queries [tokens x queryHeads * headDim]
+         * @param keys [tokens x kvHeads * headDim]
+         */
+        default void projected(int layer, int firstToken, Tensor queries, Tensor keys) {}
+
+        /**
+         * Called for each chunk of tokens in each layer, after the attention was added to the hidden states.
+         *
+         * @param values [tokens x kvHeads * headDim]
+         * @param attended [tokens x queryHeads * headDim], what each query head read
+         * @param added [tokens x hidden], what came of it
+         * @param states [tokens x hidden], the hidden states with that
+         */
+        default void attended(int layer, int firstToken, Tensor values, Tensor attended, Tensor added, Tensor states) {}
     }
 
     /** What the cache's policy may ask of the model. */
@@ -149,6 +168,17 @@ public final class Forward implements AutoCloseable {
         }
     }
 
+    /**
+     * Reads tokens into the cache and shows an observer what happens in all layers; computes no logits.
+     *
+     * @throws CancellationException if {@code progress} says so; the cache is then empty
+     */
+    public void observe(KvCache cache, int[] tokens, Progress progress, Observer observer) {
+        try (Arena promptArena = Arena.ofShared()) {
+            prefill(cache, tokens, progress, observer, promptArena);
+        }
+    }
+
     /** Reads one token into the cache and returns the logits after it: [1 x vocabulary], valid until the next call. */
     public Tensor decode(KvCache cache, int tokenId) {
         embed(tokenId, tokenHidden);
@@ -195,8 +225,11 @@ public final class Forward implements AutoCloseable {
             int windowTokens = prefill.windowQueries();
             Tensor windowQueries = Tensor.allocate(
                     promptArena, DType.F32, windowTokens, (long) config.queryHeads() * config.headDim());
+            Tensor softmax = prefill.usesAllQueries()
+                    ? Tensor.allocate(promptArena, DType.F32, chunkTokens, 2L * config.queryHeads())
+                    : null;
             for (int layer = 0; layer < config.layerCount(); layer++) {
-                boolean onlyLast = observer == null && layer == config.layerCount() - 1;
+                boolean onlyLast = observer == null && softmax == null && layer == config.layerCount() - 1;
                 AttentionShape shape = config.attentionShape(layer);
                 KvRows[] rows = prefill.beginLayer(layer);
                 for (int first = 0; first < tokens.length; first += chunkTokens) {
@@ -204,21 +237,28 @@ public final class Forward implements AutoCloseable {
                     Activations chunk = activations.first(count);
                     Tensor states = hidden.slice(first, count);
                     project(weights.layers().get(layer), states, chunk);
+                    if (observer != null) {
+                        observer.projected(layer, first, chunk.queries(), chunk.keys());
+                    }
                     if (prefill.usesPlainQueries()) {
                         prefill.addPlainQueries(shape, first, chunk.queries());
                     }
                     rotate(layer, chunk, rope, first);
                     if (prefill.readsAsStream()) {
                         attendAsStream(prefill, shape, rows, chunk, firstPosition + first);
-                        addBlocks(layer, chunk, states);
+                        addBlocks(layer, chunk, first, states, observer);
                         reportProgress(progress, layer, first + count, tokens.length);
                         continue;
                     }
                     prefill.store(first, chunk.keys(), chunk.values());
-                    prefill.addQueries(shape, first, chunk.queries());
+                    prefill.showQueries(shape, chunk.queries());
                     keepWindow(chunk.queries(), first, tokens.length, windowQueries);
+                    Tensor chunkSoftmax = softmax == null ? null : softmax.slice(0, count);
                     if (!onlyLast) {
-                        attendAndAdd(layer, shape, rows, chunk, firstPosition + first, states);
+                        attendAndAdd(layer, shape, rows, chunk, firstPosition, first, chunkSoftmax, states, observer);
+                        if (chunkSoftmax != null) {
+                            prefill.addAttention(shape, first, chunk.queries(), chunkSoftmax);
+                        }
                     } else if (first + count == tokens.length) {
                         // Nobody reads the last layer's output but the output matrix, and it reads one row.
                         Activations last = lastRow(chunk);
@@ -227,8 +267,11 @@ public final class Forward implements AutoCloseable {
                                 shape,
                                 rows,
                                 last,
-                                firstPosition + tokens.length - 1,
-                                hidden.slice(tokens.length - 1, 1));
+                                firstPosition,
+                                tokens.length - 1,
+                                null,
+                                hidden.slice(tokens.length - 1, 1),
+                                null);
                     }
                     reportProgress(progress, layer, first + count, tokens.length);
                 }
@@ -240,12 +283,6 @@ public final class Forward implements AutoCloseable {
             prefill.finish();
         }
         return hidden;
-    }
-
-    private void attendAndAdd(
-            int layer, AttentionShape shape, KvRows[] rows, Activations chunk, int firstPosition, Tensor states) {
-        kernels.attend(shape, rows, chunk.queries(), firstPosition, chunk.attended(), workers);
-        addBlocks(layer, chunk, states);
     }
 
     /** Each token looks at what the layer holds when it comes, and then the layer drops what is too much. */
@@ -265,8 +302,26 @@ public final class Forward implements AutoCloseable {
         }
     }
 
-    private void addBlocks(int layer, Activations chunk, Tensor states) {
+    private void attendAndAdd(
+            int layer,
+            AttentionShape shape,
+            KvRows[] rows,
+            Activations chunk,
+            int firstPosition,
+            int firstToken,
+            @Nullable Tensor softmax,
+            Tensor states,
+            @Nullable Observer observer) {
+        kernels.attend(shape, rows, chunk.queries(), firstPosition + firstToken, chunk.attended(), softmax, workers);
+        addBlocks(layer, chunk, firstToken, states, observer);
+    }
+
+    private void addBlocks(
+            int layer, Activations chunk, int firstToken, Tensor states, @Nullable Observer observer) {
         addAttention(weights.layers().get(layer), chunk, states);
+        if (observer != null) {
+            observer.attended(layer, firstToken, chunk.values(), chunk.attended(), chunk.projected(), states);
+        }
         addFeedForward(weights.layers().get(layer), chunk, states);
     }
 
@@ -308,6 +363,7 @@ public final class Forward implements AutoCloseable {
         normHeads(attention.keyNorm(), chunk.keys());
     }
 
+    /** The rotary embedding of a chunk's queries and keys. */
     private void rotate(int layer, Activations chunk, RopeTables rope, int firstRope) {
         int count = (int) chunk.queries().rows();
         Tensor cos = rope.cos(layer, firstRope, count);

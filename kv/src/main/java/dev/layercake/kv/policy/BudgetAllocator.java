@@ -15,6 +15,14 @@ public interface BudgetAllocator {
     /** Entries per KV head and layer, on average over the layers, window included. */
     int budget();
 
+    /**
+     * The budget when the text has so many tokens. What it exceeds that of an earlier time by, a head may grow by while
+     * decoding; most budgets never change.
+     */
+    default int budget(int tokens) {
+        return budget();
+    }
+
     /** Whether {@link #preference} needs the statistics of the window's attention. */
     boolean usesWindowAttention();
 
@@ -47,8 +55,31 @@ public interface BudgetAllocator {
     /** What every layer may grow to while decoding, window excluded, after a prompt that was kept whole. */
     int uncutCount();
 
+    /** The same for one head of one layer, if the allocator tells heads apart by where they are. */
+    default int uncutCount(int layer, int kvHead) {
+        return uncutCount();
+    }
+
+    /** What a calibration found out about the model, if the counts follow it; null otherwise. */
+    default @Nullable HeadProfile profile() {
+        return null;
+    }
+
     /**
-     * Divides a layer's count among its heads; by default each head gets the layer's count.
+     * Divides a layer's count among its heads.
+     *
+     * @param stage as given to {@link #allocate}
+     * @param layer one of those that share the budget at the stage
+     * @param count entries per head on average
+     * @param scores for each head the scores of what it holds, in any order
+     * @return a count per head; {@link #atMost} knows their sum
+     */
+    default int[] heads(Stage stage, int layer, int count, float[][] scores) {
+        return heads(count, scores);
+    }
+
+    /**
+     * Divides a layer's count among its heads, whichever layer it is; by default each head gets the layer's count.
      *
      * @param count entries per head on average
      * @param scores for each head the scores of what it holds, in any order

@@ -17,6 +17,11 @@ public interface HeadAllocator extends BudgetAllocator {
     }
 
     @Override
+    default int budget(int tokens) {
+        return layers().budget(tokens);
+    }
+
+    @Override
     default boolean usesWindowAttention() {
         return layers().usesWindowAttention();
     }

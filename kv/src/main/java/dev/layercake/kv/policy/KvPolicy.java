@@ -1,5 +1,7 @@
 package dev.layercake.kv.policy;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What stays in the cache: one value on each axis, and the spec string that says the same.
  *
@@ -56,6 +58,10 @@ public record KvPolicy(
         return new KvPolicy(spec, scorer, newAllocator, retention, schedule, order, selection, positions);
     }
 
+    KvPolicy withRetention(Retention newRetention) {
+        return new KvPolicy(spec, scorer, allocator, newRetention, schedule, order, selection, positions);
+    }
+
     KvPolicy withOrder(EntryOrder newOrder) {
         return new KvPolicy(spec, scorer, allocator, retention, schedule, newOrder, selection, positions);
     }
@@ -70,7 +76,7 @@ public record KvPolicy(
 
     /** The spec without its settings: "cake", "snapkv+ada". */
     public String name() {
-        return spec.replaceAll("\\([^)]*\\)", "");
+        return spec.replaceAll("\\(([^)\"]|\"[^\"]*\")*\\)", "");
     }
 
     /** How many of a prompt's last queries the policy must see; 0 for none. */
@@ -106,9 +112,20 @@ public record KvPolicy(
         return positions == PositionRule.SLOT && tokens > allocator.budget();
     }
 
-    /** Whether a cut can ever happen. */
+    /** Gates that reject entries of a prompt before a layer's attention; null for none. */
+    public @Nullable Gating gating() {
+        return scorer.gating();
+    }
+
+    /** Whether anything can ever be dropped. */
     public boolean evicts() {
-        return schedule.prompt() != Schedule.Cut.NEVER || schedule.eachStep();
+        return schedule.prompt() != Schedule.Cut.NEVER || schedule.eachStep() || gating() != null;
+    }
+
+    /** Entries per head and layer that it keeps on average; 0 if that has no limit. */
+    public int budget() {
+        int budget = allocator.budget();
+        return evicts() && budget < Integer.MAX_VALUE ? budget : 0;
     }
 
     @Override

@@ -14,7 +14,9 @@ final class Methods {
                     WindowMethods.ALL,
                     BaselineMethods.ALL,
                     AttentionMethods.ALL,
-                    TextMethods.ALL)
+                    PrecisionMethods.ALL,
+                    TextMethods.ALL,
+                    LearnedMethods.ALL)
             .flatMap(List::stream)
             .toList();
 

@@ -84,14 +84,26 @@ final class Modifiers {
                     List.of()),
             Modifiers::rerotate);
 
-    static final List<Modifier> ALL = List.of(ADA, CRITICAL, CHUNKS, CHUNKWISE, BLOCKWISE, REROTATE);
+
+    private static final Modifier LOWBIT = new Modifier(
+            new Description(
+                    "lowbit",
+                    "Keeps what would be dropped in a few bits, as mikv does.",
+                    "everything: as before in full, the rest in few bits",
+                    "rounding what is not kept, and reading it with each token",
+                    "Yang et al., arXiv 2402.18096",
+                    List.of(PrecisionMethods.BITS, PrecisionMethods.HIGH, PrecisionMethods.BALANCE)),
+            Modifiers::lowbit);
+
+    static final List<Modifier> ALL = List.of(
+            ADA, CRITICAL, CHUNKS, CHUNKWISE, BLOCKWISE, REROTATE, LOWBIT, LearnedMethods.BAKLAVA);
 
     private Modifiers() {}
 
     /** Heads of one layer that hold the same tokens have nothing to compete for. */
     private static KvPolicy ada(KvPolicy policy, Settings settings) {
         BudgetAllocator layers = policy.allocator();
-        if (!policy.evicts()) {
+        if (!policy.evicts() || layers.budget(1) == Integer.MAX_VALUE) {
             throw settings.refused(
                     "there is no budget to divide in " + policy.name() + "; put it after another policy.");
         }
@@ -99,8 +111,12 @@ final class Modifiers {
             throw settings.refused(policy.name() + " keeps the same tokens in all heads of a layer, so there is nothing"
                     + " to divide; put it after another policy.");
         }
-        if (layers.ragged()) {
+        if (layers instanceof AdaptiveHeads) {
             throw settings.refused("it is given twice; give it once.");
+        }
+        if (layers.ragged()) {
+            throw settings.refused(
+                    "the heads' budgets are divided already in " + policy.name() + "; divide them once.");
         }
         if (policy.selection() instanceof ChunkwiseSelection || policy.selection() instanceof BlockwiseSelection) {
             throw settings.refused("heads compete by scores of the whole text, but " + policy.name()
@@ -132,7 +148,7 @@ final class Modifiers {
         }
         if (policy.allocator().ragged()) {
             throw settings.refused("passages are the same in all heads of a layer, so there is nothing to divide; leave"
-                    + " out +ada.");
+                    + " out what divides the budget among heads.");
         }
         int budget = policy.allocator().budget();
         if (settings.whole("length") > budget) {
@@ -161,7 +177,11 @@ final class Modifiers {
     }
 
     private static KvPolicy rerotate(KvPolicy policy, Settings settings) {
-        if (!policy.evicts()) {
+        if (policy.retention() instanceof Retention.LowBit) {
+            throw settings.refused("the few bits of an entry cannot be rotated, but " + policy.name()
+                    + " keeps what it does not keep in full; leave one of them out.");
+        }
+        if (!policy.evicts() || policy.allocator().budget(1) == Integer.MAX_VALUE) {
             throw settings.refused("nothing is dropped in " + policy.name()
                     + ", so there are no gaps to close; put it after another policy.");
         }
@@ -172,7 +192,7 @@ final class Modifiers {
     }
 
     private static void requireOneSelection(KvPolicy policy, Settings settings) {
-        if (!policy.evicts()) {
+        if (!policy.evicts() || policy.allocator().budget(1) == Integer.MAX_VALUE) {
             throw settings.refused(
                     "nothing is chosen in " + policy.name() + ", which keeps all; put it after another policy.");
         }
@@ -189,5 +209,20 @@ final class Modifiers {
                     policy.name() + " cuts a layer again and again, and what this would keep of less is not"
                             + " part of what it keeps of more; set cascading=false.");
         }
+    }
+
+    private static KvPolicy lowbit(KvPolicy policy, Settings settings) {
+        if (!policy.evicts()) {
+            throw settings.refused(policy.name() + " drops nothing; put it after a policy with a budget.");
+        }
+        if (policy.positions() != PositionRule.ORIGINAL) {
+            throw settings.refused("the few bits of an entry cannot be rotated, but " + policy.name()
+                    + " gives entries other positions; leave one of them out.");
+        }
+        if (policy.retention() instanceof Retention.LowBit) {
+            throw settings.refused(policy.name() + " has a low tier already; leave it out.");
+        }
+        return policy.withRetention(PrecisionMethods.retention(settings))
+                .withSpec(policy.spec() + "+" + settings.spec());
     }
 }

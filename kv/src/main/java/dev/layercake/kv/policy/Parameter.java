@@ -21,7 +21,9 @@ public record Parameter(
     public enum Kind {
         WHOLE,
         REAL,
-        WORD
+        WORD,
+        /** The path of a file, which the policy cannot do without. */
+        FILE
     }
 
     public Parameter {
@@ -40,12 +42,17 @@ public record Parameter(
         return new Parameter(key, Kind.WORD, initial, 0, 0, choices, meaning);
     }
 
+    static Parameter file(String key, String meaning) {
+        return new Parameter(key, Kind.FILE, "", 0, 0, List.of(), meaning);
+    }
+
     /** What may be written, for a person: "a whole number from 1 to 1048576", "one of a, b". */
     public String range() {
         return switch (kind) {
             case WHOLE -> "a whole number from " + number(least) + " to " + number(most);
             case REAL -> "a number from " + number(least) + " to " + number(most);
             case WORD -> "one of " + String.join(", ", choices);
+            case FILE -> "the path of a file";
         };
     }
 
@@ -75,6 +82,11 @@ public record Parameter(
             }
             case WORD -> {
                 if (choices.contains(value)) {
+                    return value;
+                }
+            }
+            case FILE -> {
+                if (!value.isBlank() && value.chars().noneMatch(Character::isISOControl)) {
                     return value;
                 }
             }

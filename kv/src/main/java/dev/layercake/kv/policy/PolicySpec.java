@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.function.IntPredicate;
 
 /**
  * A policy as it is written: a name and settings, {@code cake(budget=1024,window=32)}. Only the form is checked here; what
@@ -20,7 +21,9 @@ record PolicySpec(String name, SequencedMap<String, String> settings) {
     }
 
     /**
-     * Reads {@code name} or {@code name(key=value,...)}, one or several with plus signs between them; blanks are allowed.
+     * Reads {@code name} or {@code name(key=value,...)}, one or several with plus signs between them; blanks are allowed. A
+     * value is made of letters, digits and {@code . - _ / \ : ~}; one with other characters, a path with blanks for example,
+     * stands in double quotes and may then hold anything but a double quote.
      *
      * @throws LayercakeException bad input, with the place
      */
@@ -38,9 +41,23 @@ record PolicySpec(String name, SequencedMap<String, String> settings) {
             if (text.charAt(text.length() - 1) != '(') {
                 text.append(',');
             }
-            text.append(setting.getKey()).append('=').append(setting.getValue());
+            text.append(setting.getKey()).append('=').append(quoted(setting.getValue()));
         }
         return text.append(')').toString();
+    }
+
+    /** A value as it is written: in double quotes only if it must be. */
+    private static String quoted(String value) {
+        return !value.isEmpty() && value.chars().allMatch(PolicySpec::plain) ? value : '"' + value + '"';
+    }
+
+    /** Whether a value may hold a character without being quoted. */
+    private static boolean plain(int c) {
+        return wordPart(c) || "/\\:~".indexOf(c) >= 0;
+    }
+
+    private static boolean wordPart(int c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || ".-_".indexOf(c) >= 0;
     }
 
     /** Reads one spec from left to right. */
@@ -85,26 +102,41 @@ record PolicySpec(String name, SequencedMap<String, String> settings) {
             if (!accept('=')) {
                 throw unexpected("'=' after " + key);
             }
-            String value = word("a value for " + key);
+            String value = value("a value for " + key);
             if (settings.putIfAbsent(key, value) != null) {
                 throw LayercakeException.badInput("Policy " + name + ": " + key + " is given twice; give it once.");
             }
         }
 
         private String word(String what) {
+            return run(what, PolicySpec::wordPart);
+        }
+
+        private String value(String what) {
+            if (!accept('"')) {
+                return run(what, PolicySpec::plain);
+            }
+            int end = text.indexOf('"', at);
+            if (end < 0) {
+                at = text.length();
+                throw unexpected("'\"' at the end of " + what);
+            }
+            String value = text.substring(at, end);
+            at = end + 1;
+            return value;
+        }
+
+        /** As many of the characters asked for as follow, at least one. */
+        private String run(String what, IntPredicate part) {
             skipBlanks();
             int start = at;
-            while (at < text.length() && isWordPart(text.charAt(at))) {
+            while (at < text.length() && part.test(text.charAt(at))) {
                 at++;
             }
             if (at == start) {
                 throw unexpected(what);
             }
             return text.substring(start, at);
-        }
-
-        private static boolean isWordPart(char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || ".-_".indexOf(c) >= 0;
         }
 
         private boolean accept(char wanted) {

@@ -1,6 +1,8 @@
 package dev.layercake.kv.policy;
 
 import dev.layercake.kernels.LayercakeException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +49,25 @@ final class Settings {
             throw new IllegalArgumentException("policy " + policy + " has no value for " + key);
         }
         return value;
+    }
+
+    /**
+     * A file that the policy cannot do without.
+     *
+     * @param hint how to come by one
+     */
+    Path file(String key, String hint) {
+        if (!has(key)) {
+            throw refused("it needs a file; write " + policy + "(" + key + "=FILE). " + hint);
+        }
+        try {
+            return Path.of(word(key));
+        } catch (InvalidPathException e) {
+            throw LayercakeException.badInput(
+                    "Policy " + policy + ": " + key + "=" + word(key)
+                            + " is not a path on this system; give the path of a file.",
+                    e);
+        }
     }
 
     int whole(String key) {

@@ -14,6 +14,7 @@ public final class Stage {
     private final int[] candidates;
     private final int[] held;
     private final long heldLater;
+    private final int tokens;
 
     /**
      * @param layer the layer just judged; layers {@code [0, layer]} share the budget now
@@ -21,8 +22,9 @@ public final class Stage {
      * @param candidates of every layer of the model
      * @param held what each layer holds now; for the layer just judged, all its candidates
      * @param heldLater entries, windows excluded, that the layers after this one still hold from earlier turns
+     * @param tokens of the text, this prompt included
      */
-    public Stage(int layer, float[] preferences, int[] candidates, int[] held, long heldLater) {
+    public Stage(int layer, float[] preferences, int[] candidates, int[] held, long heldLater, int tokens) {
         if (layer < 0
                 || layer >= candidates.length
                 || preferences.length <= layer
@@ -36,11 +38,17 @@ public final class Stage {
         this.candidates = candidates.clone();
         this.held = held.clone();
         this.heldLater = heldLater;
+        this.tokens = tokens;
     }
 
     /** A stage at which nothing was cut before. */
-    public Stage(int layer, float[] preferences, int[] candidates, long heldLater) {
-        this(layer, preferences, candidates, candidates, heldLater);
+    public Stage(int layer, float[] preferences, int[] candidates, long heldLater, int tokens) {
+        this(layer, preferences, candidates, candidates, heldLater, tokens);
+    }
+
+    /** Tokens of the text, this prompt included. */
+    public int tokens() {
+        return tokens;
     }
 
     /** Layers of the model. */

@@ -79,6 +79,11 @@ public interface TokenScorer {
         return false;
     }
 
+    /** Gates that reject entries before a layer's attention; null for none. */
+    default @Nullable Gating gating() {
+        return null;
+    }
+
     /**
      * Scores the candidates of one head after a prompt.
      *

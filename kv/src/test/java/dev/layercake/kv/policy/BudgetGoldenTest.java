@@ -55,7 +55,7 @@ class BudgetGoldenTest {
             }
             int[] candidates = new int[layers];
             Arrays.fill(candidates, one.get("seq_len").intValue() - window);
-            Stage last = new Stage(layers - 1, preferences, candidates, 0);
+            Stage last = new Stage(layers - 1, preferences, candidates, 0, candidates[0]);
             String what = layers + " layers, " + one.get("total").longValue() + " entries";
 
             assertThat(allocator.real(last)).as(what).containsExactly(doubles(one.get("raw_budget")));
@@ -66,7 +66,7 @@ class BudgetGoldenTest {
 
             int[] held = candidates.clone();
             for (int stage = 0; stage < layers; stage++) {
-                int[] counts = allocator.allocate(new Stage(stage, preferences, candidates, 0));
+                int[] counts = allocator.allocate(new Stage(stage, preferences, candidates, 0, candidates[0]));
                 for (int layer = 0; layer <= stage; layer++) {
                     held[layer] = Math.min(held[layer], counts[layer]);
                 }

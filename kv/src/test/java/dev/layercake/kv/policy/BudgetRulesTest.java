@@ -54,7 +54,7 @@ class BudgetRulesTest {
     @Test
     void strangePreferencesAreTamed() {
         float[] preferences = {Float.NaN, Float.POSITIVE_INFINITY, -3, 1, Float.MIN_VALUE};
-        Stage stage = new Stage(4, preferences, caps(5, 10), 0);
+        Stage stage = new Stage(4, preferences, caps(5, 10), 0, 10);
         int[] counts = new WaterfillBudget(6, 2, PLAIN).allocate(stage);
         assertThat(counts).containsExactly(0, 10, 0, 10, 0);
         for (int count : new OfficialBudget(6, 2, PLAIN).allocate(stage)) {
@@ -113,7 +113,7 @@ class BudgetRulesTest {
             for (int index = 0; index < claims.length; index++) {
                 claims[index] = preferences.get(index);
             }
-            return new Stage(layer, claims, caps(claims.length, candidates), 0);
+            return new Stage(layer, claims, caps(claims.length, candidates), 0, candidates);
         }
     }
 

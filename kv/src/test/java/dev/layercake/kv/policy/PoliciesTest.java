@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.kv.ToyProfiles;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,6 +35,12 @@ class PoliciesTest {
             expected(budget=99) | expected(budget=99,sinks=4,window=0,future=512,epsilon=0,covariance=true,valuenorm=true)
             lagkv+ada(rounding=floor)+critical | lagkv(budget=1024,sinks=4,lag=128,cross=false)+ada(alpha=0.2,normalize=false,rounding=floor)+critical(first=0.5,epsilon=0.0001)
             snapkv + chunks + rerotate | snapkv(budget=1024,window=32,pool=avg,kernel=5,reduce=mean,reducefirst=false)+chunks(length=20)+rerotate
+            mikv | mikv(ratio=0.2,bits=2,high=kv,balance=true)
+            mikv(bits=3,ratio=.250,high=int8) | mikv(ratio=0.25,bits=3,high=int8,balance=true)
+            h2o(budget=65)+lowbit(bits=4) | h2o(budget=65,recent=32,reduce=mean,counting=true)+lowbit(bits=4,high=kv,balance=true)
+            gate(weights=a/b.safetensors) | gate(weights=a/b.safetensors,sinks=0,recent=0)
+            gate(weights=" a (1)+b, c ",threshold=0.50) | gate(weights=" a (1)+b, c ",threshold=0.5,sinks=0,recent=0)
+            gate(weights="C:\\gates\\w") | gate(weights=C:\\gates\\w,sinks=0,recent=0)
             knorm + ada(alpha=0.50) | knorm(budget=1024,window=0)+ada(alpha=0.5,normalize=false,rounding=exact)
             """)
     void canonicalSpec(String text, String canonical) {
@@ -79,7 +86,7 @@ class PoliciesTest {
             h2o+chunks | Policy chunks: h2o goes on dropping single entries while decoding, which leaves passages in pieces; put it after a policy that judges after the prompt only.
             snapkv(budget=40)+chunks(length=41) | Policy chunks: no passage of length=41 fits in budget=40; make it 40 at most.
             snapkv+chunks+ada | Policy ada: snapkv+chunks keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
-            snapkv+ada+chunks | Policy chunks: passages are the same in all heads of a layer, so there is nothing to divide; leave out +ada.
+            snapkv+ada+chunks | Policy chunks: passages are the same in all heads of a layer, so there is nothing to divide; leave out what divides the budget among heads.
             snapkv+ada+blockwise | Policy blockwise: parts of a text are judged anew, but +ada divides the budget by scores of the whole text; leave one of them out.
             snapkv+chunkwise+ada | Policy ada: heads compete by scores of the whole text, but snapkv+chunkwise judges parts of it; leave one of them out.
             knorm+critical+blockwise | Policy blockwise: knorm+critical has a way of choosing already; give one of critical, chunks, chunkwise and blockwise.
@@ -88,6 +95,16 @@ class PoliciesTest {
             lagkv(budget=4) | Policy lagkv: budget=4 does not hold sinks=4; the budget counts them too, so make it at least 5 or lower sinks.
             sagekv(budget=64,recent=61) | Policy sagekv: budget=64 does not hold sinks=4 and recent=61; make it at least 65.
             h2o(budget=10,recent=11) | Policy h2o: budget=10 does not hold recent=11; the budget counts them too, so make it at least 11 or lower recent.
+            baklava | Policy baklava: it needs a file; write baklava(profile=FILE). Make one with layercake profile.
+            cake+baklava | Policy baklava: it needs a file; write baklava(profile=FILE). Make one with layercake profile.
+            duo(ratio=1) | Policy duo: it needs a file; write duo(profile=FILE). Make one with layercake profile.
+            baklava(profile=/no/such/file.json) | There is no profile /no/such/file.json; make one with layercake profile, or correct the path.
+            baklava(profile=a b) | The policy "baklava(profile=a b)" cannot be read: expected ',' or ')', found 'b' at character 19; write it like cake(budget=1024,window=32).
+            baklava(profile="a b) | The policy "baklava(profile="a b)" cannot be read: expected '"' at the end of a value for profile, found the end of the text; write it like cake(budget=1024,window=32).
+            baklava(profile="") | Policy baklava: profile= is not possible; it must be the path of a file.
+            cake(budget="1 0") | Policy cake: budget=1 0 is not possible; it must be a whole number from 1 to 16777216.
+            gate | Policy gate: it needs a file; write gate(weights=FILE). Gates are trained by training/gates.py.
+            gate(weights=w)+ada | Policy ada: there is no budget to divide in gate; put it after another policy.
             '' | The policy "" cannot be read: expected the name of a policy, found the end of the text; write it like cake(budget=1024,window=32).
             """)
     void precise(String text, String message) {
@@ -119,7 +136,12 @@ class PoliciesTest {
     @Test
     void everyDefaultParses() {
         for (Policies.Description description : Policies.all()) {
-            KvPolicy policy = Policies.parse(description.name());
+            boolean profiled = description.parameters().stream()
+                    .anyMatch(parameter -> parameter.key().equals("profile"));
+            String file = description.name().equals("duo") ? "duo.profile" : "value.profile";
+            boolean gated = description.name().equals("gate");
+            String spec = description.name() + (profiled ? "(profile=" + file + ")" : gated ? "(weights=w)" : "");
+            KvPolicy policy = Policies.parse(ToyProfiles.with(spec, 2, 2));
             assertThat(policy.name()).isEqualTo(description.name());
             assertThat(description.summary()).endsWith(".");
             for (Parameter parameter : description.parameters()) {

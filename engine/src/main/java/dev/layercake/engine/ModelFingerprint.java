@@ -1,4 +1,4 @@
-package dev.layercake.eval;
+package dev.layercake.engine;
 
 import dev.layercake.kernels.LayercakeException;
 import java.io.IOException;
