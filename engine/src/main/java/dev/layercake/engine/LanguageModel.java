@@ -8,6 +8,8 @@ import dev.layercake.kernels.Workers;
 import dev.layercake.kv.KvCache;
 import dev.layercake.kv.KvPlan;
 import dev.layercake.kv.KvPool;
+import dev.layercake.kv.KvPrefill;
+import dev.layercake.kv.ModelParts;
 import dev.layercake.kv.policy.HeadProfile;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
@@ -257,10 +259,13 @@ public final class LanguageModel implements AutoCloseable {
         long perThread = (long) Float.BYTES * policy.queries();
         long perHead = 4L * 4 + Long.BYTES;
         long perQueryHead = policy.usesAllQueries() ? Double.BYTES + 2L * Float.BYTES : 0;
-        return promptTokens
-                * (perThread * options.threads()
-                        + perHead * model.config().kvHeads()
-                        + perQueryHead * model.config().queryHeads());
+        perQueryHead += policy.scorer().chunkAttention() == null ? 0 : Double.BYTES;
+        perQueryHead += policy.selection().usesOutput() ? Float.BYTES : 0;
+        return KvPrefill.judgingBytes(policy, model.config().attentionShape(0))
+                + promptTokens
+                        * (perThread * options.threads()
+                                + perHead * model.config().kvHeads()
+                                + perQueryHead * model.config().queryHeads());
     }
 
     /** The memory of all sessions' keys and values, made when first asked for. */
@@ -278,6 +283,10 @@ public final class LanguageModel implements AutoCloseable {
 
     Kernels kernels() {
         return kernels.kernels();
+    }
+
+    ModelParts modelParts() {
+        return forward.modelParts();
     }
 
     Workers workers() {

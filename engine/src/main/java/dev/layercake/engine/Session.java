@@ -3,6 +3,7 @@ package dev.layercake.engine;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.KvCache;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.PositionRule;
 import dev.layercake.model.Forward;
 import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
@@ -347,7 +348,11 @@ public final class Session implements AutoCloseable {
     }
 
     private void requireContext(int promptTokens, int maxTokens) {
-        long needed = (long) cache.tokensSeen() + promptTokens + maxTokens;
+        long needed = (long) cache.rotations(promptTokens).first() + promptTokens + maxTokens;
+        if (policy().positions() == PositionRule.SLOT) {
+            // A stream may be as long as it likes: no token is ever farther away than the budget.
+            needed = Math.min(needed, policy().allocator().budget() + 1L);
+        }
         if (needed > owner.contextTokens()) {
             String before = cache.tokensSeen() == 0 ? "" : cache.tokensSeen() + " tokens so far, ";
             throw LayercakeException.overCapacity("The text would grow to " + needed + " tokens (" + before

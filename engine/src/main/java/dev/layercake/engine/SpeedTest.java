@@ -172,7 +172,7 @@ public final class SpeedTest {
         long kvElements = (long) config.kvHeads() * config.headDim();
         long queryElements = (long) config.queryHeads() * config.headDim();
         try (Arena arena = Arena.ofShared();
-                KvPrefill prefill = cache.beginPrefill(depth, kernels, workers)) {
+                KvPrefill prefill = cache.beginPrefill(depth, owner.modelParts(), kernels, workers)) {
             Tensor keys = Tensor.allocate(arena, DType.F32, chunkTokens, kvElements);
             Tensor values = Tensor.allocate(arena, DType.F32, chunkTokens, kvElements);
             Tensor queries = Tensor.allocate(arena, DType.F32, prefill.windowQueries(), queryElements);
@@ -183,7 +183,14 @@ public final class SpeedTest {
                     int count = Math.min(chunkTokens, depth - first);
                     state = randomize(keys, state);
                     state = randomize(values, state);
-                    prefill.store(first, keys.slice(0, count), values.slice(0, count));
+                    if (prefill.readsAsStream()) {
+                        for (int token = 0; token < count; token++) {
+                            prefill.append(keys.slice(token, 1), values.slice(token, 1));
+                            prefill.evict();
+                        }
+                    } else {
+                        prefill.store(first, keys.slice(0, count), values.slice(0, count));
+                    }
                 }
                 state = randomize(queries, state);
                 prefill.endLayer(config.attentionShape(layer), queries);

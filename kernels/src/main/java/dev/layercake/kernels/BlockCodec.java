@@ -1,5 +1,9 @@
 package dev.layercake.kernels;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
 /**
  * The meaning of every {@link DType}: one block of it to and from float32, in plain arithmetic. Layouts are those of the
  * GGUF format. Addresses are absolute; floats lie packed.
@@ -56,6 +60,15 @@ final class BlockCodec {
         long blocks = elements / blockElements;
         for (long block = 0; block < blocks; block++) {
             encodeBlock(type, source + block * blockElements * Float.BYTES, target + block * type.blockBytes());
+        }
+    }
+
+    /** Narrows a row of a type that keys and values are kept in, as {@link #encode} does. */
+    static void encodeRow(DType type, float[] source, long target, int elements) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment row = arena.allocate((long) elements * Float.BYTES, Float.BYTES);
+            MemorySegment.copy(source, 0, row, ValueLayout.JAVA_FLOAT, 0, elements);
+            encode(type, row.address(), target, elements);
         }
     }
 

@@ -245,6 +245,16 @@ public final class KvRows {
         }
     }
 
+    /** Overwrites the key at a slot, converted to the keys' dtype. */
+    public void writeKey(int slot, float[] source) {
+        BlockCodec.encodeRow((DType) keyType, source, keyAddress(slot), headDim);
+    }
+
+    /** Overwrites the value at a slot, converted to the values' dtype. */
+    public void writeValue(int slot, float[] source) {
+        BlockCodec.encodeRow((DType) valueType, source, valueAddress(slot), headDim);
+    }
+
     /** Position in the text of the token at a slot. */
     public int position(int slot) {
         return positions[slot];

@@ -2,6 +2,7 @@ package dev.layercake.kv;
 
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kv.policy.EntryOrder;
+import dev.layercake.kv.policy.Rotary;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,10 @@ final class HeadEntries {
     private final @Nullable LowTier low;
     private int[] order = new int[0];
     private boolean ordered = true;
+    /** Keys of the sinks as they were stored, by position, once they are shown at other positions; see {@link #showSinks}. */
+    private float[][] sinkKeys = new float[0][];
+
+    private int[] shownSlots = new int[0];
 
     HeadEntries(KvLease lease, TierLayout layout) {
         this.lease = lease;
@@ -75,8 +80,74 @@ final class HeadEntries {
         return ordered ? order[place] : place;
     }
 
+    /** The position that the key at a slot is rotated to. */
+    int rotation(int slot) {
+        return entries.rotation(slot);
+    }
+
+    /**
+     * Rotates every key to its place among the entries, in the order of their positions in the text.
+     *
+     * @param first the place of the earliest one
+     */
+    void renumber(Rotary rotary, int first) {
+        int[] slots = entries.slotsByPosition();
+        float[] key = new float[rows.headDim()];
+        for (int place = 0; place < slots.length; place++) {
+            int slot = slots[place];
+            int by = first + place - rotation(slot);
+            if (by != 0) {
+                rows.readKey(slot, key);
+                rotary.turn(by).apply(key);
+                rows.writeKey(slot, key);
+            }
+        }
+        entries.rotations(slots, first);
+    }
+
+    /**
+     * Shows the sinks to a query as if nothing had been dropped between them and the other entries: {@code by} positions
+     * later than they are. Only they have to move, for the others are as far from the query as they are in the text. Their
+     * keys are rotated from what was stored at first, so that nothing adds up in a long stream.
+     *
+     * @param turn the rotation by so many positions
+     * @param sinks positions below it are sinks
+     */
+    void showSinks(Rotary.Turn turn, int by, int sinks) {
+        if (shownSlots.length == 0) {
+            shownSlots = new int[sinks];
+            sinkKeys = new float[sinks][];
+        }
+        Arrays.fill(shownSlots, -1);
+        float[] key = new float[rows.headDim()];
+        for (int slot = 0; slot < rows.length(); slot++) {
+            int position = rows.position(slot);
+            if (position < sinks) {
+                if (sinkKeys[position] == null) {
+                    sinkKeys[position] = new float[rows.headDim()];
+                    rows.readKey(slot, sinkKeys[position]);
+                }
+                System.arraycopy(sinkKeys[position], 0, key, 0, key.length);
+                turn.apply(key);
+                rows.writeKey(slot, key);
+                rows.position(slot, position + by);
+                shownSlots[position] = slot;
+            }
+        }
+    }
+
+    /** Gives the sinks the positions in the text that they have; their keys stay where they were shown. */
+    void hideSinks() {
+        for (int position = 0; position < shownSlots.length; position++) {
+            if (shownSlots[position] >= 0) {
+                rows.position(shownSlots[position], position);
+                shownSlots[position] = -1;
+            }
+        }
+    }
+
     /** Adds slots for consecutive tokens; their keys and values are the caller's to write. */
-    void append(int firstPosition, int count) {
+    void append(int firstPosition, int firstRotation, int count) {
         int newLength = Math.addExact(rows.length(), count);
         entries.reserve(count);
         lease.countEntries(count);
@@ -89,14 +160,16 @@ final class HeadEntries {
             }
         }
         for (int i = 0; i < count; i++) {
-            entries.append(firstPosition + i);
+            entries.append(firstPosition + i, firstRotation + i);
         }
     }
 
     /** Forgets everything and returns all pages. */
     void clear() {
         lease.countEntries(-rows.length() - lowLength());
-        entries.truncate(0);
+        entries.clear();
+        shownSlots = new int[0];
+        sinkKeys = new float[0][];
         if (low != null) {
             low.clear();
         }
@@ -270,6 +343,8 @@ final class HeadEntries {
         lease.countEntries(rows.length() + lowLength());
         order = other.order.clone();
         ordered = other.ordered;
+        shownSlots = other.shownSlots.clone();
+        sinkKeys = other.sinkKeys.clone();
     }
 
     /** The positions held in full, in logical order. */

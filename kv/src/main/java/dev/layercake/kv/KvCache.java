@@ -5,7 +5,9 @@ import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.HeadProfile;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.PositionRule;
 import dev.layercake.kv.policy.Retention;
+import dev.layercake.kv.policy.Rotary;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +30,9 @@ public final class KvCache implements AutoCloseable {
     private final @Nullable Prefetch prefetch;
     private int guess = -1;
     private int tokensSeen;
+    private int tokensRunning;
+    private int nextRotation;
+    private ModelParts parts = ModelParts.NONE;
     private @Nullable AutoCloseable running;
 
     /**
@@ -84,6 +89,34 @@ public final class KvCache implements AutoCloseable {
     /** Tokens of the text so far: the position of the next one. */
     public int tokensSeen() {
         return tokensSeen;
+    }
+
+    /** Which positions the rotary embeddings of the next tokens have. */
+    public Rotations rotations(int newTokens) {
+        long length = (long) nextRotation + newTokens;
+        boolean slots = policy.positions() == PositionRule.SLOT;
+        if (slots) {
+            length = Math.min(length, policy.allocator().budget() + 1L);
+        }
+        return new Rotations(nextRotation, newTokens, Math.toIntExact(length), slots);
+    }
+
+    /** The position that the rotary embedding of the next token has. */
+    int nextRotation() {
+        return nextRotation;
+    }
+
+    /** Tokens of the running prompt that have been read token by token in the running layer. */
+    int tokensRunning() {
+        return tokensRunning;
+    }
+
+    void tokensRunning(int tokens) {
+        tokensRunning = tokens;
+    }
+
+    Rotary rotary(int layer) {
+        return parts.rotary(layer, rotations(1).length());
     }
 
     /** A layer's entries, one element per KV head, kept up to date; those kept in few bits are their lower run. */
@@ -213,7 +246,18 @@ public final class KvCache implements AutoCloseable {
      * @param newTokens at least 1
      */
     public KvPrefill beginPrefill(int newTokens, Kernels kernels, Workers workers) {
+        return beginPrefill(newTokens, ModelParts.NONE, kernels, workers);
+    }
+
+    /**
+     * Begins the pass of consecutive new tokens through all layers.
+     *
+     * @param newTokens at least 1
+     * @param model what the policy may ask of the model
+     */
+    public KvPrefill beginPrefill(int newTokens, ModelParts model, Kernels kernels, Workers workers) {
         requireIdle();
+        parts = model;
         if (prefetch != null) {
             prefetch.forget(layers);
             guess = -1;
@@ -225,7 +269,13 @@ public final class KvCache implements AutoCloseable {
 
     /** Begins the pass of one new token through all layers. */
     public KvStep beginStep(Kernels kernels, Workers workers) {
+        return beginStep(ModelParts.NONE, kernels, workers);
+    }
+
+    /** Begins the pass of one new token through all layers; {@code model} is what the policy may ask of it. */
+    public KvStep beginStep(ModelParts model, Kernels kernels, Workers workers) {
         requireIdle();
+        parts = model;
         KvStep step = new KvStep(this, kernels, workers);
         running = step;
         return step;
@@ -264,9 +314,37 @@ public final class KvCache implements AutoCloseable {
         return judge;
     }
 
+    ModelParts parts() {
+        return parts;
+    }
+
     void finished(int newTokens) {
         tokensSeen += newTokens;
+        nextRotation += newTokens;
+        tokensRunning = 0;
         running = null;
+    }
+
+    /**
+     * Rotates all keys to consecutive positions, in the order of the text, so that those of every head end at the same
+     * position and the longest head begins at 0. What counts is that each head's last entry is one before the next token.
+     */
+    void renumber(Workers workers) {
+        int longest = 0;
+        for (LayerEntries layer : layers) {
+            longest = Math.max(longest, layer.longest());
+        }
+        int next = longest;
+        int before = nextRotation;
+        workers.run((worker, count) -> {
+            for (int index = worker; index < layers.length; index += count) {
+                Rotary rotary = parts.rotary(index, before);
+                for (HeadEntries head : layers[index].heads()) {
+                    head.renumber(rotary, next - head.length());
+                }
+            }
+        });
+        nextRotation = next;
     }
 
     void aborted() {
@@ -290,6 +368,7 @@ public final class KvCache implements AutoCloseable {
             copy.slow.copyFrom(slow);
         }
         copy.tokensSeen = tokensSeen;
+        copy.nextRotation = nextRotation;
         return copy;
     }
 
@@ -304,6 +383,8 @@ public final class KvCache implements AutoCloseable {
         if (slow != null) {
             slow.clear();
         }
+        tokensRunning = 0;
+        nextRotation = 0;
         for (int index = 0; index < layers.length; index++) {
             LayerEntries layer = layers[index];
             for (HeadEntries head : layer.heads()) {

@@ -183,6 +183,10 @@ public record KvPlan(
             int longest = 0;
             for (int layer = 0; layer < layers; layer++) {
                 staged[layer] = Math.addExact(held[layer], promptTokens);
+                if (policy.readsAsStream(tokensRead)) {
+                    // Read token by token: a layer never holds more than the budget and the newest token.
+                    staged[layer] = Math.min(staged[layer], policy.allocator().budget() + 1);
+                }
                 candidates[layer] = Math.max(0, staged[layer] - window);
                 heldLater += held[layer];
                 heldLaterBesideWindow += Math.max(0, held[layer] - window);

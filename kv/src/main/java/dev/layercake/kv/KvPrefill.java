@@ -7,9 +7,13 @@ import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.WindowStatistics;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.BudgetAllocator;
+import dev.layercake.kv.policy.ChunkAttention;
 import dev.layercake.kv.policy.Gating;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.PositionRule;
+import dev.layercake.kv.policy.PromptEvidence;
 import dev.layercake.kv.policy.PromptHead;
+import dev.layercake.kv.policy.QueryStatistics;
 import dev.layercake.kv.policy.Retention;
 import dev.layercake.kv.policy.Schedule.Cut;
 import dev.layercake.kv.policy.Stage;
@@ -67,7 +71,13 @@ public final class KvPrefill implements AutoCloseable {
 
     private final int[][] stages;
     private final List<float[][]> scores = new ArrayList<>();
+    /** What each layer's scores were made of, for a selection that looks at it again; empty otherwise. */
+    private final List<PromptHead[]> judgedHeads = new ArrayList<>();
+
+    private final boolean stream;
     private double[][] attentionSums = new double[0][];
+    private @Nullable ChunkSums chunkSums;
+    private @Nullable QueryStatistics queryStatistics;
     private ChannelMaxima largest;
     private @Nullable Observer observer;
     private long heldLater;
@@ -85,6 +95,7 @@ public final class KvPrefill implements AutoCloseable {
         this.kernels = kernels;
         this.workers = workers;
         this.window = policy.scorer().window();
+        this.stream = policy.readsAsStream((long) cache.tokensSeen() + newTokens);
         int layers = cache.layerCount();
         this.candidates = new int[layers];
         for (int i = 0; i < layers; i++) {
@@ -99,15 +110,32 @@ public final class KvPrefill implements AutoCloseable {
         this.largest = new ChannelMaxima(cache.layout());
         this.tokensAfter = Math.addExact(cache.tokensSeen(), newTokens);
         Stage whole = new Stage(layers - 1, preferences, candidates, 0, tokensAfter);
-        this.cuts =
-                policy.schedule().prompt() != Cut.NEVER && !policy.allocator().keepsAll(whole);
+        this.cuts = !stream
+                && policy.schedule().prompt() != Cut.NEVER
+                && !policy.allocator().keepsAll(whole);
+    }
+
+    /** Bytes that judging a prompt takes whatever its length, beside what grows with it. */
+    public static long judgingBytes(KvPolicy policy, AttentionShape shape) {
+        long bytes = 0;
+        if (policy.plainQueriesFrom() >= 0) {
+            bytes += QueryStatistics.bytes(shape.queryHeads(), shape.headDim());
+        }
+        ChunkAttention chunks = policy.scorer().chunkAttention();
+        if (chunks != null) {
+            bytes += (long) chunks.tokens() * (shape.queryHeads() + shape.kvHeads()) * shape.headDim() * Float.BYTES;
+        }
+        if (policy.selection().usesOutput()) {
+            bytes += OutputNorms.bytes(shape.queryHeads(), shape.kvHeads(), shape.headDim());
+        }
+        return bytes;
     }
 
     void observe(Observer newObserver) {
         observer = newObserver;
     }
 
-    /** Position of the first new token. */
+    /** Position of the first new token in the text. */
     public int firstPosition() {
         return cache.tokensSeen();
     }
@@ -122,11 +150,28 @@ public final class KvPrefill implements AutoCloseable {
     }
 
     /**
+     * Whether the tokens must go through each layer one by one ({@link #append}, attention of one token, {@link #evict})
+     * instead of being stored and attended together, because the policy numbers entries by slot and drops some on the way.
+     */
+    public boolean readsAsStream() {
+        return stream;
+    }
+
+    /** Whether {@link #addPlainQueries} looks at anything. */
+    public boolean usesPlainQueries() {
+        return policy.plainQueriesFrom() >= 0 && judges();
+    }
+
+    private boolean judges() {
+        return cuts || observer != null;
+    }
+
+    /**
      * Makes room for the new tokens in the next layer.
      *
      * @param index the layer, one more than the last one
      * @return the layer's entries, one element per KV head, in ascending order of position; the new tokens are the last
-     *     {@link #newTokens} slots, to be filled by {@link #store}
+     *     {@link #newTokens} slots, to be filled by {@link #store}, unless the prompt {@link #readsAsStream}
      */
     public KvRows[] beginLayer(int index) {
         require(!over && !inLayer && index == layer + 1 && index < cache.layerCount(), "layer " + index + " begins");
@@ -136,10 +181,35 @@ public final class KvPrefill implements AutoCloseable {
         heldLater -= Math.max(0, entries.averageLength() - window);
         for (HeadEntries head : entries.heads()) {
             head.sortByPosition();
-            head.append(firstPosition(), newTokens);
+            if (stream) {
+                head.orderBySlot();
+            } else {
+                head.append(firstPosition(), cache.nextRotation(), newTokens);
+            }
         }
+        cache.tokensRunning(0);
+        attentionSums = new double[0][];
+        chunkSums = null;
+        queryStatistics = null;
         entries.windowInFront = -1;
         return entries.rows();
+    }
+
+    /**
+     * Adds the next token of a stream to the running layer.
+     *
+     * @param keys [1 x kvHeads * headDim] float32, rotary embedding applied; {@code values} likewise
+     */
+    public void append(Tensor keys, Tensor values) {
+        require(inLayer && stream && cache.tokensRunning() < newTokens, "a token of a stream is added");
+        cache.layer(layer).append(cache, layer, keys, values, kernels, workers);
+        cache.tokensRunning(cache.tokensRunning() + 1);
+    }
+
+    /** Lets the policy evict what is too much, after the token added last has looked at the layer's entries. */
+    public void evict() {
+        require(inLayer && stream, "a stream evicts");
+        cache.layer(layer).evict(cache, layer, null, workers);
     }
 
     /**
@@ -149,7 +219,7 @@ public final class KvPrefill implements AutoCloseable {
      * @param keys [tokens x kvHeads * headDim] float32, rotary embedding applied; {@code values} likewise
      */
     public void store(int firstToken, Tensor keys, Tensor values) {
-        require(inLayer, "tokens are stored");
+        require(inLayer && !stream, "tokens are stored");
         if (firstToken < 0 || keys.rows() > newTokens - firstToken) {
             throw new IllegalArgumentException(
                     keys.rows() + " tokens from " + firstToken + " on among " + newTokens + " new tokens");
@@ -226,6 +296,16 @@ public final class KvPrefill implements AutoCloseable {
         if (balances()) {
             largest.addQueries(queries, shape.group());
         }
+        ChunkAttention chunks = policy.scorer().chunkAttention();
+        if (chunks != null && judges()) {
+            ChunkSums sums = chunkSums;
+            if (sums == null) {
+                sums = new ChunkSums(chunks, shape, cache.rows(layer), newTokens);
+                chunkSums = sums;
+                attentionSums = sums.sums();
+            }
+            sums.add(queries, workers);
+        }
     }
 
     /** Whether {@link #addAttention} must be called for all tokens of every layer. */
@@ -253,6 +333,26 @@ public final class KvPrefill implements AutoCloseable {
         }
         int position = firstPosition() + firstToken;
         kernels.attentionSums(shape, entries.rows(), queries, position, softmax, attentionSums, workers);
+    }
+
+    /**
+     * Shows the queries of tokens before their rotary embedding; {@link #usesPlainQueries} says whether anyone looks.
+     *
+     * @param firstToken index among the new tokens
+     * @param queries [tokens x queryHeads * headDim] float32, norms applied
+     */
+    public void addPlainQueries(AttentionShape shape, int firstToken, Tensor queries) {
+        require(inLayer, "plain queries are shown");
+        if (!usesPlainQueries()) {
+            return;
+        }
+        QueryStatistics statistics = queryStatistics;
+        if (statistics == null) {
+            statistics = new QueryStatistics(shape);
+            queryStatistics = statistics;
+        }
+        long passedOver = (long) policy.plainQueriesFrom() - firstPosition() - firstToken;
+        statistics.add(queries, (int) Math.max(0, passedOver), workers);
     }
 
     /**
@@ -284,9 +384,11 @@ public final class KvPrefill implements AutoCloseable {
         entries.uncut(policy.allocator(), layer);
         entries.countedAt = 0;
         Observer told = observer;
-        if (cuts || told != null) {
-            float[][] layerScores = score(entries, statistics);
+        if (judges()) {
+            PromptHead[] heads = heads(entries, shape, statistics);
+            float[][] layerScores = score(heads);
             scores.add(layerScores);
+            judgedHeads.add(policy.selection().looksAgain() ? heads : withoutEvidence(heads));
             if (told != null) {
                 told.scored(layer, layerScores);
             }
@@ -318,30 +420,65 @@ public final class KvPrefill implements AutoCloseable {
         if (most == 0) {
             return null;
         }
+        int first = firstPosition() + newTokens - queries;
+        if (policy.scorer().usesDropLosses()) {
+            if (judges()) {
+                attentionSums = new DropLosses(shape, entries.rows(), windowQueries, first).compute(workers);
+            }
+            return null;
+        }
         WindowStatistics statistics = new WindowStatistics(shape, judged);
-        kernels.windowStatistics(
-                shape, entries.rows(), windowQueries, firstPosition() + newTokens - queries, statistics, workers);
+        kernels.windowStatistics(shape, entries.rows(), windowQueries, first, statistics, workers);
         return statistics;
     }
 
-    private float[][] score(LayerEntries entries, @Nullable WindowStatistics statistics) {
+    /** What the policy may look at in each head. */
+    private PromptHead[] heads(LayerEntries entries, AttentionShape shape, @Nullable WindowStatistics statistics) {
         TokenScorer scorer = policy.scorer();
-        WindowStatistics wanted = scorer.queries() > 0 ? statistics : null;
-        float[][] all = new float[entries.heads().length][];
-        int scoredLayer = layer;
+        int[] judged = new int[entries.heads().length];
+        for (int head = 0; head < judged.length; head++) {
+            judged[head] = Math.max(0, entries.head(head).length() - window);
+        }
+        Rotations next = cache.rotations(newTokens);
+        PromptEvidence evidence = new PromptEvidence(
+                shape,
+                firstPosition(),
+                newTokens,
+                scorer.queries() > 0 ? statistics : null,
+                policy.plainQueriesFrom() >= 0 && queryStatistics == null
+                        ? new QueryStatistics(shape)
+                        : queryStatistics,
+                scorer.usesRotary() ? cache.parts().rotary(layer, next.length()) : null,
+                (long) next.first() + newTokens,
+                policy.selection().usesOutput()
+                        ? List.of(new OutputNorms(shape, entries.rows(), kernels, workers)
+                                .compute(cache.parts(), layer, judged))
+                        : List.of());
+        PromptHead[] heads = new PromptHead[judged.length];
+        for (int head = 0; head < judged.length; head++) {
+            heads[head] =
+                    new PromptHead(layer, head, entries.rows()[head], judged[head], evidence, seenSums(entries, head));
+        }
+        return heads;
+    }
+
+    private static PromptHead[] withoutEvidence(PromptHead[] heads) {
+        PromptHead[] bare = new PromptHead[heads.length];
+        Arrays.setAll(bare, head -> heads[head].withoutEvidence());
+        return bare;
+    }
+
+    private float[][] score(PromptHead[] heads) {
+        float[][] all = new float[heads.length][];
         workers.run((worker, count) -> {
             for (int head = worker; head < all.length; head += count) {
-                KvRows rows = entries.rows()[head];
-                int judged = Math.max(0, rows.length() - window);
-                all[head] = new float[judged];
-                if (judged > 0) {
-                    PromptHead judgedHead =
-                            new PromptHead(scoredLayer, head, rows, judged, wanted, seenSums(entries, head));
-                    scorer.scorePrompt(judgedHead, all[head]);
+                all[head] = new float[heads[head].count()];
+                if (all[head].length > 0) {
+                    policy.scorer().scorePrompt(heads[head], all[head]);
                 }
             }
         });
-        return scorer.sharedByHeads() ? shared(all) : all;
+        return policy.sharedByHeads() ? shared(all) : all;
     }
 
     /** What all queries paid to a head's entries: in this prompt for each member of the group, or ever since, together. */
@@ -419,12 +556,15 @@ public final class KvPrefill implements AutoCloseable {
                 }
             } else {
                 int windowSize = Math.min(window, entries.longest());
+                PromptHead[] heads = judgedHeads.get(index);
                 workers.run((worker, count) -> {
                     for (int head = worker; head < perHead.length; head += count) {
-                        layerScores[head] = firstCut(entries.head(head), layerScores[head], perHead[head]);
+                        layerScores[head] = firstCut(entries.head(head), heads[head], layerScores[head], perHead[head]);
                     }
                 });
                 entries.windowInFront = windowSize;
+                // Nobody looks twice, and it may hold the attention of a whole layer.
+                judgedHeads.set(index, new PromptHead[0]);
             }
         }
     }
@@ -436,26 +576,19 @@ public final class KvPrefill implements AutoCloseable {
         }
     }
 
-    /** Keeps the window and the {@code count} best others, in that order. Returns the kept scores, descending. */
-    private float[] firstCut(HeadEntries head, float[] headScores, int count) {
+    /** Keeps the window and those of the others that the policy chooses, in that order. Returns the kept scores. */
+    private float[] firstCut(HeadEntries head, PromptHead judgedHead, float[] headScores, int count) {
         int judged = headScores.length;
-        int kept = Math.min(count, judged);
-        long[] keys = new long[judged];
-        for (int slot = 0; slot < judged; slot++) {
-            // Slots are in order of position here, so they break ties as positions would.
-            keys[slot] = Ranking.key(headScores[slot], slot);
-        }
-        Ranking.select(keys, judged, kept);
+        int[] chosen = policy.selection().choose(policy.scorer(), judgedHead, headScores, Math.min(count, judged));
         int windowSize = head.length() - judged;
-        int[] sources = new int[windowSize + kept];
+        int[] sources = new int[windowSize + chosen.length];
         for (int i = 0; i < windowSize; i++) {
             sources[i] = judged + i;
         }
-        float[] keptScores = new float[kept];
-        for (int i = 0; i < kept; i++) {
-            int slot = Ranking.tieBreaker(keys[i]);
-            sources[windowSize + i] = slot;
-            keptScores[i] = headScores[slot];
+        float[] keptScores = new float[chosen.length];
+        for (int i = 0; i < chosen.length; i++) {
+            sources[windowSize + i] = chosen[i];
+            keptScores[i] = headScores[chosen[i]];
         }
         head.arrange(sources, sources.length);
         return keptScores;
@@ -499,6 +632,9 @@ public final class KvPrefill implements AutoCloseable {
             }
         }
         cache.finished(newTokens);
+        if (cuts && policy.positions() == PositionRule.REROTATED) {
+            cache.renumber(workers);
+        }
     }
 
     private void require(boolean expected, String what) {

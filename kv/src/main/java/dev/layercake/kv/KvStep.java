@@ -32,7 +32,7 @@ public final class KvStep implements AutoCloseable {
         this.workers = workers;
     }
 
-    /** Position of the new token. */
+    /** Position of the new token in the text. */
     public int position() {
         return cache.tokensSeen();
     }
@@ -49,10 +49,7 @@ public final class KvStep implements AutoCloseable {
         layer = index;
         inLayer = true;
         LayerEntries entries = cache.layer(layer);
-        for (HeadEntries head : entries.heads()) {
-            head.append(position(), 1);
-        }
-        entries.store(1, keys, values, kernels, workers);
+        entries.append(cache, layer, keys, values, kernels, workers);
         return entries.rows();
     }
 
@@ -70,7 +67,7 @@ public final class KvStep implements AutoCloseable {
     public void endLayer(@Nullable Tensor probabilities) {
         require(inLayer, "a layer ends");
         inLayer = false;
-        cache.judge().evict(layer, cache.layer(layer), position() + 1, probabilities, workers);
+        cache.layer(layer).evict(cache, layer, probabilities, workers);
         cache.settle(layer, workers);
     }
 

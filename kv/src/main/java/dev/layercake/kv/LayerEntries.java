@@ -5,6 +5,9 @@ import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.BudgetAllocator;
+import dev.layercake.kv.policy.PositionRule;
+import dev.layercake.kv.policy.Rotary;
+import org.jspecify.annotations.Nullable;
 
 /** One layer's entries in all its heads, and what the last prompt told about the layer. */
 final class LayerEntries {
@@ -88,6 +91,31 @@ final class LayerEntries {
             longest = Math.max(longest, head.length());
         }
         return longest;
+    }
+
+    /** Adds one token's entry to every head and shows it the sinks, if the policy numbers entries by slot. */
+    void append(KvCache cache, int layer, Tensor keys, Tensor values, Kernels kernels, Workers workers) {
+        int position = cache.tokensSeen() + cache.tokensRunning();
+        for (HeadEntries head : heads) {
+            head.append(position, cache.nextRotation(), 1);
+        }
+        store(1, keys, values, kernels, workers);
+        int dropped = position + 1 - longest();
+        if (cache.policy().positions() == PositionRule.SLOT && dropped > 0) {
+            Rotary.Turn turn = cache.rotary(layer).turn(dropped);
+            for (HeadEntries head : heads) {
+                head.showSinks(turn, dropped, cache.policy().scorer().sinks());
+            }
+        }
+    }
+
+    /** Lets the policy evict what is too much, after the token has looked at everything. */
+    void evict(KvCache cache, int layer, @Nullable Tensor probabilities, Workers workers) {
+        for (HeadEntries head : heads) {
+            head.hideSinks();
+        }
+        int tokens = cache.tokensSeen() + Math.max(1, cache.tokensRunning());
+        cache.judge().evict(layer, this, tokens, probabilities, workers);
     }
 
     /**

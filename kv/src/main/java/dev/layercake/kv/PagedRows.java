@@ -17,6 +17,11 @@ final class PagedRows {
     /** The attention that each slot's entry has got so far, if the policy counts it; as long as needed, zeros beyond. */
     private float[] attention = new float[0];
 
+    /** The positions that keys are rotated to, where that is not the text's; as long as needed. */
+    private int[] rotations = new int[0];
+
+    private boolean rotated;
+
     PagedRows(KvLease lease, RowType keyType, RowType valueType, int headDim, int rowsPerPage) {
         this.pool = lease.pool();
         this.lease = lease;
@@ -51,6 +56,32 @@ final class PagedRows {
         }
     }
 
+    /** The position that the key at a slot is rotated to. */
+    int rotation(int slot) {
+        return rotated ? rotations[slot] : rows.position(slot);
+    }
+
+    private void rotation(int slot, int rotation) {
+        if (slot >= rotations.length) {
+            rotations = Arrays.copyOf(rotations, rows.capacity());
+        }
+        rotations[slot] = rotation;
+    }
+
+    /** The keys of all slots, in the order given, are rotated to consecutive positions now. */
+    void rotations(int[] slots, int first) {
+        for (int place = 0; place < slots.length; place++) {
+            rotation(slots[place], first + place);
+        }
+        rotated = true;
+    }
+
+    /** Forgets all entries. */
+    void clear() {
+        truncate(0);
+        rotated = false;
+    }
+
     /** Takes the pages for more entries. */
     void reserve(int count) {
         int newLength = Math.addExact(rows.length(), count);
@@ -60,8 +91,15 @@ final class PagedRows {
     }
 
     /** Adds a slot for the token at a position; its key and value are the caller's to write, and its page must be there. */
-    void append(int position) {
+    void append(int position, int rotation) {
+        if (rotated) {
+            rotation(rows.length(), rotation);
+        }
         rows.append(position);
+    }
+
+    void append(int position) {
+        append(position, position);
     }
 
     /** Forgets the entries from a slot on and returns the pages that are then empty. */
@@ -85,6 +123,8 @@ final class PagedRows {
             append(other.rows.position(slot));
         }
         attention = other.attention.clone();
+        rotations = other.rotations.clone();
+        rotated = other.rotated;
     }
 
     /** Puts the entries in ascending order of position. */
@@ -140,6 +180,7 @@ final class PagedRows {
             if (!settled[start] && sources[start] != start) {
                 int sparePosition = rows.position(start);
                 float spareAttention = attention(start);
+                int spareRotation = rotation(start);
                 read(start, spare);
                 int slot = start;
                 while (sources[slot] != start) {
@@ -150,6 +191,9 @@ final class PagedRows {
                 write(spare, slot);
                 rows.position(slot, sparePosition);
                 attention(slot, spareAttention);
+                if (rotated) {
+                    rotations[slot] = spareRotation;
+                }
                 settled[slot] = true;
             }
         }
@@ -160,6 +204,9 @@ final class PagedRows {
         pool.copy(rows.valueAddress(from), rows.valueAddress(to), rows.valueRowBytes());
         rows.position(to, rows.position(from));
         attention(to, attention(from));
+        if (rotated) {
+            rotations[to] = rotations[from];
+        }
     }
 
     private void read(int slot, MemorySegment spare) {

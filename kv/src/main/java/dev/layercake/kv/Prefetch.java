@@ -3,6 +3,7 @@ package dev.layercake.kv;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
+import dev.layercake.kv.policy.Ranking;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.BitSet;

@@ -86,7 +86,7 @@ public final class SpeculativeStep implements AutoCloseable {
     private KvRows[] add(int position, Tensor keys, Tensor values) {
         LayerEntries entries = cache.layer(layer);
         for (HeadEntries head : entries.heads()) {
-            head.append(position, 1);
+            head.append(position, position, 1);
         }
         entries.store(1, keys, values, kernels, workers);
         return entries.rows();

@@ -7,6 +7,7 @@ import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.EntryOrder;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Ranking;
 import dev.layercake.kv.policy.TokenScorer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;

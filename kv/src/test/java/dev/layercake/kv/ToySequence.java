@@ -1,6 +1,7 @@
 package dev.layercake.kv;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.layercake.kernels.AttentionShape;
 import dev.layercake.kernels.ChannelBits;
@@ -12,6 +13,8 @@ import dev.layercake.kernels.ScalarKernels;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.PositionRule;
+import dev.layercake.kv.policy.Rotary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -58,7 +61,7 @@ final class ToySequence implements AutoCloseable {
     /** Runs a prompt of consecutive new tokens. */
     void prompt(int tokens) {
         try (Arena arena = Arena.ofConfined();
-                KvPrefill prefill = cache.beginPrefill(tokens, kernels, workers)) {
+                KvPrefill prefill = cache.beginPrefill(tokens, parts(), kernels, workers)) {
             for (int layer = 0; layer < layout.layers(); layer++) {
                 layer(prefill, layer, tokens, arena);
             }
@@ -75,7 +78,12 @@ final class ToySequence implements AutoCloseable {
         for (int first = 0; first < tokens; first += chunk) {
             int count = Math.min(chunk, tokens - first);
             int position = prefill.firstPosition() + first;
-            prefill.store(first, keys(layer, position, count, arena), values(layer, position, count, arena));
+            prefill.addPlainQueries(shape, first, queries(layer, position, count, arena));
+            if (prefill.readsAsStream()) {
+                stream(prefill, layer, rows, position, count, arena);
+                continue;
+            }
+            prefill.store(first, turnedKeys(layer, position, count, arena), values(layer, position, count, arena));
             Tensor queries = queries(layer, position, count, arena);
             prefill.showQueries(shape, queries);
             if (prefill.usesAllQueries()) {
@@ -86,7 +94,8 @@ final class ToySequence implements AutoCloseable {
             }
         }
         for (KvRows head : rows) {
-            assertThat(head.position(head.length() - 1)).isEqualTo(prefill.firstPosition() + tokens - 1);
+            assertThat(Arrays.stream(head.positions()).limit(head.length()).max())
+                    .hasValue(prefill.firstPosition() + tokens - 1);
         }
         int queries = prefill.windowQueries();
         Tensor window =
@@ -94,16 +103,75 @@ final class ToySequence implements AutoCloseable {
         prefill.endLayer(shape, window);
     }
 
+    private void stream(KvPrefill prefill, int layer, KvRows[] rows, int position, int count, Arena arena) {
+        Tensor out = Tensor.allocate(arena, DType.F32, 1, (long) shape.queryHeads() * layout.headDim());
+        for (int token = position; token < position + count; token++) {
+            prefill.append(turnedKeys(layer, token, 1, arena), values(layer, token, 1, arena));
+            kernels.attendOne(shape, rows, queries(layer, token, 1, arena), token, out, null, workers);
+            prefill.evict();
+        }
+    }
+
+    /** A model of a rotary embedding and of output projections as random as everything else. */
+    ModelParts parts() {
+        return new ModelParts() {
+            @Override
+            public Rotary rotary(int layer, int length) {
+                return ToySequence.this.rotary();
+            }
+
+            @Override
+            public int outputSize() {
+                return 40;
+            }
+
+            @Override
+            public void outputRows(int layer, int firstRow, Tensor target) {
+                Random random = new Random(seed + layer);
+                for (int row = 0; row < firstRow + target.rows(); row++) {
+                    for (int column = 0; column < target.columns(); column++) {
+                        float value = (float) random.nextGaussian();
+                        if (row >= firstRow) {
+                            target.set(row - firstRow, column, value);
+                        }
+                    }
+                }
+            }
+        };
+    }
+
+    private Rotary rotary() {
+        float[] frequencies = new float[layout.headDim() / 4];
+        for (int pair = 0; pair < frequencies.length; pair++) {
+            frequencies[pair] = (float) Math.pow(10_000, -(double) pair / frequencies.length);
+        }
+        return new Rotary(frequencies, 1, false);
+    }
+
+    /** How much farther the key of an entry is rotated than its token's position says. */
+    private int turned(int layer, int head, int slot) {
+        int position = cache.rows(layer)[head].position(slot);
+        KvPolicy policy = cache.policy();
+        return switch (policy.positions()) {
+            case ORIGINAL -> 0;
+            case SLOT ->
+                position < policy.scorer().sinks()
+                        ? Math.max(0, cache.tokensSeen() - policy.allocator().budget() - 1)
+                        : 0;
+            case REROTATED -> cache.layer(layer).head(head).rotation(slot) - position;
+        };
+    }
+
     /** Decodes tokens; after each the rows are what was stored. */
     void steps(int tokens) {
         for (int i = 0; i < tokens; i++) {
             try (Arena arena = Arena.ofConfined();
-                    KvStep step = cache.beginStep(kernels, workers)) {
+                    KvStep step = cache.beginStep(parts(), kernels, workers)) {
                 int position = step.position();
                 Tensor out = Tensor.allocate(arena, DType.F32, 1, (long) shape.queryHeads() * layout.headDim());
                 for (int layer = 0; layer < layout.layers(); layer++) {
-                    KvRows[] rows =
-                            step.append(layer, keys(layer, position, 1, arena), values(layer, position, 1, arena));
+                    KvRows[] rows = step.append(
+                            layer, turnedKeys(layer, position, 1, arena), values(layer, position, 1, arena));
                     Tensor probabilities = step.probabilities(shape);
                     kernels.attendOne(
                             shape, rows, queries(layer, position, 1, arena), position, out, probabilities, workers);
@@ -128,6 +196,26 @@ final class ToySequence implements AutoCloseable {
 
     Tensor keys(int layer, int first, int count, Arena arena) {
         return vectors(1, layer, first, count, layout.kvHeads() * layout.headDim(), arena);
+    }
+
+    /** Keys with the rotation that the cache asks for: those of {@link #keys} are rotated to their places in the text. */
+    private Tensor turnedKeys(int layer, int first, int count, Arena arena) {
+        Tensor keys = keys(layer, first, count, arena);
+        int by = cache.rotations(1).first() - cache.tokensSeen();
+        int headDim = layout.headDim();
+        for (int token = 0; token < count && by != 0; token++) {
+            for (int column = 0; column < keys.columns(); column += headDim) {
+                float[] key = new float[headDim];
+                for (int i = 0; i < headDim; i++) {
+                    key[i] = keys.get(token, column + i);
+                }
+                rotary().turn(by).apply(key);
+                for (int i = 0; i < headDim; i++) {
+                    keys.set(token, column + i, key[i]);
+                }
+            }
+        }
+        return keys;
     }
 
     Tensor values(int layer, int first, int count, Arena arena) {
@@ -241,13 +329,33 @@ final class ToySequence implements AutoCloseable {
         int position = rows.position(slot);
         assertThat(position).isBetween(0, cache.tokensSeen() - 1);
         try (Arena arena = Arena.ofConfined()) {
-            assertThat(Rows.bytes(rows.keyAddress(slot), rows.keyRowBytes()))
-                    .as("key of position " + position)
-                    .isEqualTo(stored(keys(layer, position, 1, arena), head, (DType) rows.keyType(), arena));
+            int turned = turned(layer, head, slot);
+            if (turned == 0 && cache.policy().positions() != PositionRule.REROTATED) {
+                assertThat(Rows.bytes(rows.keyAddress(slot), rows.keyRowBytes()))
+                        .as("key of position " + position)
+                        .isEqualTo(stored(keys(layer, position, 1, arena), head, (DType) rows.keyType(), arena));
+            } else {
+                checkTurnedKey(rows, layer, head, slot, turned, arena);
+            }
             assertThat(Rows.bytes(rows.valueAddress(slot), rows.valueRowBytes()))
                     .as("value of position " + position)
                     .isEqualTo(stored(values(layer, position, 1, arena), head, (DType) rows.valueType(), arena));
         }
+    }
+
+    private void checkTurnedKey(KvRows rows, int layer, int head, int slot, int turned, Arena arena) {
+        int headDim = layout.headDim();
+        float[] all = keys(layer, rows.position(slot), 1, arena).toArray();
+        float[] expected = Arrays.copyOfRange(all, head * headDim, (head + 1) * headDim);
+        rotary().turn(turned).apply(expected);
+        float[] actual = new float[headDim];
+        rows.readKey(slot, actual);
+        float tolerance = switch (layout.keyType()) {
+            case F32 -> 1e-5f;
+            case F16 -> 1e-2f;
+            default -> 0.1f;
+        };
+        assertThat(actual).as("key of position " + rows.position(slot)).containsExactly(expected, within(tolerance));
     }
 
     private byte[] stored(Tensor vectors, int head, DType type, Arena arena) {

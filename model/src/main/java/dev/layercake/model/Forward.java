@@ -10,9 +10,11 @@ import dev.layercake.kernels.Workers;
 import dev.layercake.kv.KvCache;
 import dev.layercake.kv.KvPrefill;
 import dev.layercake.kv.KvStep;
+import dev.layercake.kv.ModelParts;
 import dev.layercake.kv.SpeculativeStep;
 import dev.layercake.kv.policy.Gating;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Rotary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -80,6 +82,28 @@ public final class Forward implements AutoCloseable {
         default void attended(int layer, int firstToken, Tensor values, Tensor attended, Tensor added, Tensor states) {}
     }
 
+    /** What the cache's policy may ask of the model. */
+    private final class Parts implements ModelParts {
+        @Override
+        public Rotary rotary(int layer, int length) {
+            RopeConfig rope = config.layers().get(layer).rope();
+            return new Rotary(rope.inverseFrequencies(length), rope.attentionFactor(), config.interleavedRope());
+        }
+
+        @Override
+        public int outputSize() {
+            return config.hiddenSize();
+        }
+
+        @Override
+        public void outputRows(int layer, int firstRow, Tensor target) {
+            Tensor matrix = weights.layers().get(layer).attention().output().matrix();
+            for (int row = 0; row < target.rows(); row++) {
+                kernels.dequantize(matrix, (long) firstRow + row, target.slice(row, 1));
+            }
+        }
+    }
+
     private final Model model;
     private final ModelConfig config;
     private final Weights weights;
@@ -96,6 +120,7 @@ public final class Forward implements AutoCloseable {
     private final Tensor pairLogits;
     private final @Nullable MixtureRouter router;
     private final Map<Path, AttentionGates> gates = new ConcurrentHashMap<>();
+    private final ModelParts parts = new Parts();
 
     /**
      * Working memory for one caller.
@@ -140,6 +165,11 @@ public final class Forward implements AutoCloseable {
     public long gateBytes(KvPolicy policy, int tokens) {
         AttentionGates found = gates(policy);
         return found == null ? 0 : found.bytes(tokens, config.kvHeads());
+    }
+
+    /** What a cache's policy may ask of the model. */
+    public ModelParts modelParts() {
+        return parts;
     }
 
     /** Bytes that a prefill of {@code tokens} needs beside weights and cache. */
@@ -194,8 +224,8 @@ public final class Forward implements AutoCloseable {
             return decodeWithGuess(cache, tokenId);
         }
         embed(tokenId, tokenHidden);
-        try (KvStep step = cache.beginStep(kernels, workers)) {
-            tokenRope.fill(step.position(), 1, workers);
+        try (KvStep step = cache.beginStep(parts, kernels, workers)) {
+            tokenRope.fill(cache.rotations(1), workers);
             for (int layer = 0; layer < config.layerCount(); layer++) {
                 Weights.Layer layerWeights = weights.layers().get(layer);
                 AttentionShape shape = config.attentionShape(layer);
@@ -240,7 +270,7 @@ public final class Forward implements AutoCloseable {
             embed(tokens[row], states.slice(row, 1));
         }
         try (SpeculativeStep step = cache.beginSpeculativeStep(guess == 1, kernels, workers)) {
-            pairRope.fill(step.position(), tokens.length, workers);
+            pairRope.fill(cache.rotations(tokens.length), workers);
             for (int layer = 0; layer < config.layerCount(); layer++) {
                 Weights.Layer layerWeights = weights.layers().get(layer);
                 AttentionShape shape = config.attentionShape(layer);
@@ -304,8 +334,8 @@ public final class Forward implements AutoCloseable {
         int chunkTokens = Math.min(tokens.length, CHUNK_TOKENS);
         Activations activations = Activations.allocate(config, model.feedForwardSize(), chunkTokens, promptArena);
         RopeTables rope = new RopeTables(config, tokens.length, promptArena);
-        rope.fill(firstPosition, tokens.length, workers);
-        try (KvPrefill prefill = cache.beginPrefill(tokens.length, kernels, workers)) {
+        rope.fill(cache.rotations(tokens.length), workers);
+        try (KvPrefill prefill = cache.beginPrefill(tokens.length, parts, kernels, workers)) {
             GatePass gatePass = gatePass(cache.policy(), tokens.length, promptArena);
             int windowTokens = prefill.windowQueries();
             Tensor windowQueries = Tensor.allocate(
@@ -328,7 +358,16 @@ public final class Forward implements AutoCloseable {
                     if (observer != null) {
                         observer.projected(layer, first, chunk.queries(), chunk.keys());
                     }
+                    if (prefill.usesPlainQueries()) {
+                        prefill.addPlainQueries(shape, first, chunk.queries());
+                    }
                     rotate(layer, chunk, rope, first);
+                    if (prefill.readsAsStream()) {
+                        attendAsStream(prefill, shape, rows, chunk, firstPosition + first);
+                        addBlocks(layer, chunk, first, states, observer);
+                        reportProgress(progress, layer, first + count, tokens.length);
+                        continue;
+                    }
                     prefill.store(first, chunk.keys(), chunk.values());
                     prefill.showQueries(shape, chunk.queries());
                     keepWindow(chunk.queries(), first, tokens.length, windowQueries);
@@ -352,10 +391,7 @@ public final class Forward implements AutoCloseable {
                                 hidden.slice(tokens.length - 1, 1),
                                 null);
                     }
-                    long done = (long) layer * tokens.length + first + count;
-                    if (!progress.advance(done, (long) config.layerCount() * tokens.length)) {
-                        throw new CancellationException("the prefill was cancelled");
-                    }
+                    reportProgress(progress, layer, first + count, tokens.length);
                 }
                 prefill.endLayer(shape, windowQueries);
                 if (observer != null && layer + 1 < config.layerCount()) {
@@ -388,6 +424,23 @@ public final class Forward implements AutoCloseable {
         };
     }
 
+    /** Each token looks at what the layer holds when it comes, and then the layer drops what is too much. */
+    private void attendAsStream(
+            KvPrefill prefill, AttentionShape shape, KvRows[] rows, Activations chunk, int firstPosition) {
+        for (int row = 0; row < chunk.queries().rows(); row++) {
+            prefill.append(chunk.keys().slice(row, 1), chunk.values().slice(row, 1));
+            kernels.attendOne(
+                    shape,
+                    rows,
+                    chunk.queries().slice(row, 1),
+                    firstPosition + row,
+                    chunk.attended().slice(row, 1),
+                    null,
+                    workers);
+            prefill.evict();
+        }
+    }
+
     private void attendAndAdd(
             int layer,
             AttentionShape shape,
@@ -399,11 +452,21 @@ public final class Forward implements AutoCloseable {
             Tensor states,
             @Nullable Observer observer) {
         kernels.attend(shape, rows, chunk.queries(), firstPosition + firstToken, chunk.attended(), softmax, workers);
+        addBlocks(layer, chunk, firstToken, states, observer);
+    }
+
+    private void addBlocks(int layer, Activations chunk, int firstToken, Tensor states, @Nullable Observer observer) {
         addAttention(weights.layers().get(layer), chunk, states);
         if (observer != null) {
             observer.attended(layer, firstToken, chunk.values(), chunk.attended(), chunk.projected(), states);
         }
         addFeedForward(weights.layers().get(layer), chunk, states);
+    }
+
+    private void reportProgress(Progress progress, int layer, int tokensDone, int tokens) {
+        if (!progress.advance((long) layer * tokens + tokensDone, (long) config.layerCount() * tokens)) {
+            throw new CancellationException("the prefill was cancelled");
+        }
     }
 
     private static Activations lastRow(Activations chunk) {

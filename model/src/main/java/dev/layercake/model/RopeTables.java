@@ -3,6 +3,7 @@ package dev.layercake.model;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
+import dev.layercake.kv.Rotations;
 import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -37,13 +38,15 @@ final class RopeTables {
                 .sum();
     }
 
-    /** Computes rows {@code [0, count)} for the positions from {@code firstPosition} on. */
-    void fill(int firstPosition, int count, Workers workers) {
+    /** Computes rows {@code [0, count)} for the positions of the next tokens. */
+    void fill(Rotations rotations, Workers workers) {
+        int firstPosition = rotations.first();
+        int count = rotations.count();
         if (count > capacity) {
             throw new IllegalArgumentException(count + " positions in tables of " + capacity);
         }
         tables.forEach((rope, table) -> {
-            float[] frequencies = rope.inverseFrequencies(firstPosition + count);
+            float[] frequencies = rope.inverseFrequencies(rotations.length());
             float factor = rope.attentionFactor();
             workers.run((worker, team) -> {
                 int end = (int) ((long) count * (worker + 1) / team);
@@ -51,7 +54,9 @@ final class RopeTables {
                     float position = firstPosition + row;
                     for (int pair = 0; pair < frequencies.length; pair++) {
                         // The angle is rounded to float32 first, as the reference does.
-                        float angle = position * frequencies[pair];
+                        double angle = rotations.exact()
+                                ? (double) (firstPosition + row) * frequencies[pair]
+                                : position * frequencies[pair];
                         table.cos.set(row, pair, (float) Math.cos(angle) * factor);
                         table.sin.set(row, pair, (float) Math.sin(angle) * factor);
                     }

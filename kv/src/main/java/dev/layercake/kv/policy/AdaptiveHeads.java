@@ -10,20 +10,34 @@ import java.util.Arrays;
  * @param layers divides the total among the layers
  * @param alpha share of a head's count that it has for sure
  * @param normalized whether a head's scores count relative to how much of its attention the count would catch
- * @param exact whether the heads' counts add up to the layer's; otherwise they are rounded one by
- *     one, to even, as in the published code, and their sum differs by a few entries
+ * @param rounding of the heads' counts
  */
-record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, boolean exact) implements HeadAllocator {
+record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, Rounding rounding)
+        implements HeadAllocator {
+    /** How shares become counts. */
+    enum Rounding {
+        /** In proportion to the shares, so that they add up to the layer's count. */
+        EXACT,
+        /** One by one, to even, as in the published code: their sum differs by a few entries. */
+        OFFICIAL,
+        /**
+         * Each head has the floor for sure, the window counted in, and the best of all others share what is left:
+         * AdaKVPress of kvpress 8bb29b9. They add up too.
+         */
+        FLOOR
+    }
 
     @Override
     public boolean monotone() {
-        return exact && layers.monotone();
+        return rounding == Rounding.EXACT && layers.monotone();
     }
 
     @Override
     public long atMost(Stage stage) {
         // Rounding one by one exceeds the count by half an entry per head at most.
-        return Math.min(stage.candidatesOfFirst(stage.seen()), layers.atMost(stage) + (exact ? 0 : stage.seen()));
+        return Math.min(
+                stage.candidatesOfFirst(stage.seen()),
+                layers.atMost(stage) + (rounding == Rounding.OFFICIAL ? stage.seen() : 0));
     }
 
     @Override
@@ -35,23 +49,27 @@ record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, b
         }
         int[] counts = new int[heads];
         // The published code lets a layer that fits exactly lose an entry to rounding.
-        if (held < (long) count * heads || (exact && held == (long) count * heads)) {
+        if (held < (long) count * heads || (rounding != Rounding.OFFICIAL && held == (long) count * heads)) {
             long spare = (long) count * heads - held;
             for (int head = 0; head < heads; head++) {
                 counts[head] = (int) (scores[head].length + spare * (head + 1) / heads - spare * head / heads);
             }
             return counts;
         }
-        int[] won = winners(count, scores);
+        if (rounding == Rounding.FLOOR) {
+            int window = layers.budget() - layers.uncutCount();
+            return winners(count, Math.max(0, (int) ((count + window) * alpha) - window), scores);
+        }
+        int[] won = winners(count, 0, scores);
         int floor = (int) (count * alpha);
         for (int head = 0; head < heads; head++) {
             counts[head] = (int) Math.rint(won[head] * (1 - alpha) + floor);
         }
-        return exact ? exactly(count, scores, won) : counts;
+        return rounding == Rounding.EXACT ? exactly(count, scores, won) : counts;
     }
 
-    /** Of the best count x heads scores of the layer, how many each head has. */
-    private int[] winners(int count, float[][] scores) {
+    /** Of the best count x heads scores of the layer, how many each head has; {@code sure} of them it has anyway. */
+    private int[] winners(int count, int sure, float[][] scores) {
         int heads = scores.length;
         double[][] sorted = new double[heads][];
         int total = 0;
@@ -60,7 +78,12 @@ record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, b
             total += sorted[head].length;
         }
         int[] won = new int[heads];
-        for (int seat = 0; seat < Math.min(total, (long) count * heads); seat++) {
+        int given = 0;
+        for (int head = 0; head < heads; head++) {
+            won[head] = Math.min(sure, sorted[head].length);
+            given += won[head];
+        }
+        for (int seat = given; seat < Math.min(total, (long) count * heads); seat++) {
             int best = -1;
             for (int head = 0; head < heads; head++) {
                 if (won[head] < sorted[head].length

@@ -43,7 +43,15 @@ final class BaselineMethods {
                             "budget",
                             "none",
                             "Xiao et al., ICLR 2024, arXiv 2309.17453; mit-han-lab/streaming-llm",
-                            List.of(BUDGET, SINKS)),
+                            List.of(
+                                    BUDGET,
+                                    SINKS,
+                                    Parameter.word(
+                                            "positions",
+                                            "",
+                                            List.of("original", "slot"),
+                                            "those of the text, if not given; or places among what is kept, for streams"
+                                                    + " without end"))),
                     BaselineMethods::streaming),
             new Method(
                     new Description(
@@ -77,11 +85,16 @@ final class BaselineMethods {
 
     private static KvPolicy streaming(Settings settings) {
         int budget = settings.budgetOver("sinks", 1);
-        return new KvPolicy(
+        boolean slots = settings.has("positions") && settings.word("positions").equals("slot");
+        if (!slots) {
+            settings.remove("positions");
+        }
+        KvPolicy policy = new KvPolicy(
                 settings.spec(),
                 new RecencyScorer(settings.whole("sinks")),
                 new UniformBudget(budget, 0),
                 Schedule.ALWAYS);
+        return slots ? policy.withPositions(PositionRule.SLOT) : policy;
     }
 
     private static KvPolicy random(Settings settings) {

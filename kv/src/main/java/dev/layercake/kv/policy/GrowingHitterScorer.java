@@ -32,7 +32,7 @@ record GrowingHitterScorer(RatioBudget budget) implements TokenScorer {
         int firstRecent = firstRecent(head.position(head.count() - 1));
         for (int i = 0; i < head.count(); i++) {
             double sum = 0;
-            for (int member = 0; member < head.group(); member++) {
+            for (int member = 0; member < head.attentionSums(); member++) {
                 sum += head.attentionSum(member)[i];
             }
             scores[i] = head.position(i) >= firstRecent ? Float.POSITIVE_INFINITY : (float) sum;

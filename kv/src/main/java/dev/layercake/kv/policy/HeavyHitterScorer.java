@@ -26,8 +26,8 @@ record HeavyHitterScorer(int window, Reduction reduction, boolean countsAttentio
     @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         double[] reduced = new double[head.count()];
-        for (int member = 0; member < head.group(); member++) {
-            reduction.add(head.attentionSum(member), head.count(), head.group(), member == 0, reduced);
+        for (int member = 0; member < head.attentionSums(); member++) {
+            reduction.add(head.attentionSum(member), head.count(), head.attentionSums(), member == 0, reduced);
         }
         for (int i = 0; i < head.count(); i++) {
             scores[i] = (float) reduced[i];

@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param retention what happens to the rest
  * @param schedule when
  * @param order in which decode steps see the entries
+ * @param selection which candidates stay, given their scores and their number
+ * @param positions that the rotary embeddings of kept entries have
  */
 public record KvPolicy(
         String spec,
@@ -18,13 +20,29 @@ public record KvPolicy(
         BudgetAllocator allocator,
         Retention retention,
         Schedule schedule,
-        EntryOrder order) {
+        EntryOrder order,
+        Selection selection,
+        PositionRule positions) {
 
     public KvPolicy {
+        if (schedule.prompt() == Schedule.Cut.CASCADE && !selection.nested()) {
+            throw new IllegalArgumentException("a cascade of selections that are not nested");
+        }
         if (scorer.window() > allocator.budget()) {
             throw new IllegalArgumentException(
                     "a window of " + scorer.window() + " in a budget of " + allocator.budget());
         }
+    }
+
+    /** The best by score stay, with the positions of their tokens. */
+    public KvPolicy(
+            String spec,
+            TokenScorer scorer,
+            BudgetAllocator allocator,
+            Retention retention,
+            Schedule schedule,
+            EntryOrder order) {
+        this(spec, scorer, allocator, retention, schedule, order, new BestScores(), PositionRule.ORIGINAL);
     }
 
     /** What is not kept is dropped, and decode steps see entries by position. */
@@ -33,19 +51,27 @@ public record KvPolicy(
     }
 
     KvPolicy withSpec(String newSpec) {
-        return new KvPolicy(newSpec, scorer, allocator, retention, schedule, order);
+        return new KvPolicy(newSpec, scorer, allocator, retention, schedule, order, selection, positions);
     }
 
     KvPolicy withAllocator(BudgetAllocator newAllocator) {
-        return new KvPolicy(spec, scorer, newAllocator, retention, schedule, order);
+        return new KvPolicy(spec, scorer, newAllocator, retention, schedule, order, selection, positions);
     }
 
     KvPolicy withRetention(Retention newRetention) {
-        return new KvPolicy(spec, scorer, allocator, newRetention, schedule, order);
+        return new KvPolicy(spec, scorer, allocator, newRetention, schedule, order, selection, positions);
     }
 
     KvPolicy withOrder(EntryOrder newOrder) {
-        return new KvPolicy(spec, scorer, allocator, retention, schedule, newOrder);
+        return new KvPolicy(spec, scorer, allocator, retention, schedule, newOrder, selection, positions);
+    }
+
+    KvPolicy withSelection(Selection newSelection) {
+        return new KvPolicy(spec, scorer, allocator, retention, schedule, order, newSelection, positions);
+    }
+
+    KvPolicy withPositions(PositionRule newPositions) {
+        return new KvPolicy(spec, scorer, allocator, retention, schedule, order, selection, newPositions);
     }
 
     /** The spec without its settings: "cake", "snapkv+ada". */
@@ -64,6 +90,26 @@ public record KvPolicy(
     /** Whether the policy must see all queries of a prompt. */
     public boolean usesAllQueries() {
         return schedule.prompt() != Schedule.Cut.NEVER && scorer.usesAllQueries();
+    }
+
+    /** From which position of the text on the policy must see queries before their rotary embedding; -1 for none. */
+    public int plainQueriesFrom() {
+        return schedule.prompt() == Schedule.Cut.NEVER ? -1 : scorer.plainQueriesFrom();
+    }
+
+    /** Whether all heads of a layer keep the same tokens of a prompt. */
+    public boolean sharedByHeads() {
+        return scorer.sharedByHeads() || selection.sharedByHeads();
+    }
+
+    /** Whether the policy asks for something that only the model knows: its rotary embedding or its output projection. */
+    public boolean usesModel() {
+        return scorer.usesRotary() || selection.usesOutput() || positions != PositionRule.ORIGINAL;
+    }
+
+    /** Whether a turn is read token by token, because it would exceed what slots can number. */
+    public boolean readsAsStream(long tokens) {
+        return positions == PositionRule.SLOT && tokens > allocator.budget();
     }
 
     /** Gates that reject entries of a prompt before a layer's attention; null for none. */

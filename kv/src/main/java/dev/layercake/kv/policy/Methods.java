@@ -13,6 +13,7 @@ final class Methods {
                             Methods::full)),
                     WindowMethods.ALL,
                     BaselineMethods.ALL,
+                    AttentionMethods.ALL,
                     PrecisionMethods.ALL,
                     TextMethods.ALL,
                     LearnedMethods.ALL)

@@ -1,10 +1,12 @@
 package dev.layercake.kv.policy;
 
 import static dev.layercake.kv.policy.CommonParameters.FLAG;
+import static dev.layercake.kv.policy.CommonParameters.MOST_TOKENS;
 
 import dev.layercake.kv.policy.Policies.Description;
 import dev.layercake.kv.policy.Policies.Modifier;
 import java.util.List;
+import java.util.Locale;
 
 /** What changes one part of a policy, whatever its other parts are. */
 final class Modifiers {
@@ -25,9 +27,62 @@ final class Modifiers {
                             Parameter.word(
                                     "rounding",
                                     "exact",
-                                    List.of("exact", "official"),
-                                    "the layer's budget exactly, or as published (a few entries off)"))),
+                                    List.of("exact", "official", "floor"),
+                                    "in proportion, the layer's budget exactly; as published (a few entries off); or"
+                                            + " the sure share first and the rest to the best, as kvpress"))),
             Modifiers::ada);
+
+    private static final Modifier CRITICAL = new Modifier(
+            new Description(
+                    "critical",
+                    "Lets the score choose a first part, and for the rest also what a value does to the output.",
+                    "as before",
+                    "all values through the output projection once",
+                    "Feng et al., arXiv 2502.03805; NVIDIA/kvpress",
+                    List.of(
+                            Parameter.real("first", "0.5", 0, 1, "share that the score alone decides"),
+                            Parameter.real("epsilon", "0.0001", 0, 1, "added to scores"))),
+            Modifiers::critical);
+
+    private static final Modifier CHUNKS = new Modifier(
+            new Description(
+                    "chunks",
+                    "Keeps or drops whole passages, the same in all heads of a layer.",
+                    "as before, less what the next passage would exceed",
+                    "none",
+                    "Liu et al., arXiv 2502.00299; NVIDIA/kvpress",
+                    List.of(Parameter.whole("length", "20", 1, MOST_TOKENS, "entries of a passage"))),
+            Modifiers::chunks);
+
+    private static final Modifier CHUNKWISE = new Modifier(
+            new Description(
+                    "chunkwise",
+                    "Judges and cuts each chunk of the text for itself, so that every region is represented.",
+                    "as before",
+                    "the scores a second time, chunk by chunk",
+                    "NVIDIA/kvpress",
+                    List.of(Parameter.whole("length", "1024", 1, MOST_TOKENS, "entries of a chunk"))),
+            (policy, settings) -> judgingAnew(policy, settings, new ChunkwiseSelection(settings.whole("length"))));
+
+    private static final Modifier BLOCKWISE = new Modifier(
+            new Description(
+                    "blockwise",
+                    "Judges what is kept so far and the next block of the text, block after block.",
+                    "as before",
+                    "the scores of budget + block entries for each block",
+                    "Park et al., arXiv 2504.15364; NVIDIA/kvpress",
+                    List.of(Parameter.whole("length", "128", 1, MOST_TOKENS, "entries of a block"))),
+            (policy, settings) -> judgingAnew(policy, settings, new BlockwiseSelection(settings.whole("length"))));
+
+    private static final Modifier REROTATE = new Modifier(
+            new Description(
+                    "rerotate",
+                    "Gives what a prompt leaves consecutive rotary positions, from which new tokens go on.",
+                    "as before",
+                    "kept keys rotated once per prompt",
+                    "NVIDIA/kvpress",
+                    List.of()),
+            Modifiers::rerotate);
 
     private static final Modifier LOWBIT = new Modifier(
             new Description(
@@ -39,7 +94,8 @@ final class Modifiers {
                     List.of(PrecisionMethods.BITS, PrecisionMethods.HIGH, PrecisionMethods.BALANCE)),
             Modifiers::lowbit);
 
-    static final List<Modifier> ALL = List.of(ADA, LOWBIT, LearnedMethods.BAKLAVA);
+    static final List<Modifier> ALL =
+            List.of(ADA, CRITICAL, CHUNKS, CHUNKWISE, BLOCKWISE, REROTATE, LOWBIT, LearnedMethods.BAKLAVA);
 
     private Modifiers() {}
 
@@ -50,7 +106,7 @@ final class Modifiers {
             throw settings.refused(
                     "there is no budget to divide in " + policy.name() + "; put it after another policy.");
         }
-        if (policy.scorer().sharedByHeads() || policy.scorer() instanceof RecencyScorer) {
+        if (policy.sharedByHeads() || !policy.scorer().judgesEntries()) {
             throw settings.refused(policy.name() + " keeps the same tokens in all heads of a layer, so there is nothing"
                     + " to divide; put it after another policy.");
         }
@@ -61,17 +117,106 @@ final class Modifiers {
             throw settings.refused(
                     "the heads' budgets are divided already in " + policy.name() + "; divide them once.");
         }
+        if (policy.selection() instanceof ChunkwiseSelection || policy.selection() instanceof BlockwiseSelection) {
+            throw settings.refused("heads compete by scores of the whole text, but " + policy.name()
+                    + " judges parts of it; leave one of them out.");
+        }
         AdaptiveHeads heads = new AdaptiveHeads(
                 layers,
                 settings.real("alpha"),
                 settings.flag("normalize"),
-                settings.word("rounding").equals("exact"));
+                AdaptiveHeads.Rounding.valueOf(settings.word("rounding").toUpperCase(Locale.ROOT)));
         return policy.withAllocator(heads).withSpec(policy.spec() + "+" + settings.spec());
+    }
+
+    private static KvPolicy critical(KvPolicy policy, Settings settings) {
+        requireOneSelection(policy, settings);
+        if (policy.scorer().sharedByHeads()) {
+            throw settings.refused(
+                    policy.name() + " keeps the same tokens in all heads of a layer, but what a value does"
+                            + " to the output differs from head to head; put it after another policy.");
+        }
+        return selecting(policy, settings, new CriticalSelection(settings.real("first"), settings.real("epsilon")));
+    }
+
+    private static KvPolicy chunks(KvPolicy policy, Settings settings) {
+        requireOneSelection(policy, settings);
+        if (policy.schedule().eachStep()) {
+            throw settings.refused(policy.name() + " goes on dropping single entries while decoding, which leaves"
+                    + " passages in pieces; put it after a policy that judges after the prompt only.");
+        }
+        if (policy.allocator().ragged()) {
+            throw settings.refused("passages are the same in all heads of a layer, so there is nothing to divide; leave"
+                    + " out what divides the budget among heads.");
+        }
+        int budget = policy.allocator().budget();
+        if (settings.whole("length") > budget) {
+            throw settings.refused("no passage of length=" + settings.whole("length") + " fits in budget=" + budget
+                    + "; make it " + budget + " at most.");
+        }
+        return selecting(policy, settings, new PassageSelection(settings.whole("length")));
+    }
+
+    private static KvPolicy judgingAnew(KvPolicy policy, Settings settings, Selection selection) {
+        requireOneSelection(policy, settings);
+        if (policy.scorer().sharedByHeads()) {
+            throw settings.refused(
+                    policy.name() + " keeps the same tokens in all heads of a layer, but parts of a text are"
+                            + " judged head by head; put it after another policy.");
+        }
+        if (policy.allocator().ragged()) {
+            throw settings.refused("parts of a text are judged anew, but +ada divides the budget by scores of the whole"
+                    + " text; leave one of them out.");
+        }
+        return selecting(policy, settings, selection);
+    }
+
+    private static KvPolicy selecting(KvPolicy policy, Settings settings, Selection selection) {
+        return policy.withSelection(selection).withSpec(policy.spec() + "+" + settings.spec());
+    }
+
+    private static KvPolicy rerotate(KvPolicy policy, Settings settings) {
+        if (policy.retention() instanceof Retention.LowBit) {
+            throw settings.refused("the few bits of an entry cannot be rotated, but " + policy.name()
+                    + " keeps what it does not keep in full; leave one of them out.");
+        }
+        if (!policy.evicts() || policy.allocator().budget(1) == Integer.MAX_VALUE) {
+            throw settings.refused("nothing is dropped in " + policy.name()
+                    + ", so there are no gaps to close; put it after another policy.");
+        }
+        if (policy.positions() != PositionRule.ORIGINAL) {
+            throw settings.refused(policy.name() + " has a rule for positions already; give one.");
+        }
+        return policy.withPositions(PositionRule.REROTATED).withSpec(policy.spec() + "+" + settings.spec());
+    }
+
+    private static void requireOneSelection(KvPolicy policy, Settings settings) {
+        if (!policy.evicts() || policy.allocator().budget(1) == Integer.MAX_VALUE) {
+            throw settings.refused(
+                    "nothing is chosen in " + policy.name() + ", which keeps all; put it after another policy.");
+        }
+        if (!policy.scorer().judgesEntries()) {
+            throw settings.refused(
+                    policy.name() + " keeps by position, so there is nothing to judge; put it after another policy.");
+        }
+        if (!(policy.selection() instanceof BestScores)) {
+            throw settings.refused(policy.name()
+                    + " has a way of choosing already; give one of critical, chunks, chunkwise and blockwise.");
+        }
+        if (policy.schedule().prompt() == Schedule.Cut.CASCADE) {
+            throw settings.refused(
+                    policy.name() + " cuts a layer again and again, and what this would keep of less is not"
+                            + " part of what it keeps of more; set cascading=false.");
+        }
     }
 
     private static KvPolicy lowbit(KvPolicy policy, Settings settings) {
         if (!policy.evicts()) {
             throw settings.refused(policy.name() + " drops nothing; put it after a policy with a budget.");
+        }
+        if (policy.positions() != PositionRule.ORIGINAL) {
+            throw settings.refused("the few bits of an entry cannot be rotated, but " + policy.name()
+                    + " gives entries other positions; leave one of them out.");
         }
         if (policy.retention() instanceof Retention.LowBit) {
             throw settings.refused(policy.name() + " has a low tier already; leave it out.");

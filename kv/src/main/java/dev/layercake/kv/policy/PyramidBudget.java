@@ -23,7 +23,12 @@ record PyramidBudget(int budget, int window, int beta, Rounding rounding) implem
          */
         OFFICIAL,
         /** As {@link #OFFICIAL}, but a pyramid at every length, as FFY0/AdaKV efe4e2e. */
-        ADAKV
+        ADAKV,
+        /**
+         * As kvpress 8bb29b9: the pyramid is one of whole budgets, the window counted in, and each layer is rounded to the
+         * nearest, to even; if the last layer could not hold the window, all layers get the budget.
+         */
+        KVPRESS
     }
 
     @Override
@@ -48,7 +53,11 @@ record PyramidBudget(int budget, int window, int beta, Rounding rounding) implem
 
     @Override
     public int[] allocate(Stage stage) {
-        int[] all = rounding == Rounding.EXACT ? exact(stage) : official(stage);
+        int[] all = switch (rounding) {
+            case EXACT -> exact(stage);
+            case OFFICIAL, ADAKV -> official(stage);
+            case KVPRESS -> nearest(stage);
+        };
         int[] counts = new int[stage.seen()];
         System.arraycopy(all, 0, counts, 0, counts.length);
         return counts;
@@ -66,6 +75,24 @@ record PyramidBudget(int budget, int window, int beta, Rounding rounding) implem
             caps[layer] = stage.candidates(layer);
         }
         return WaterfillBudget.fill(shares, (long) uncutCount() * layers, caps);
+    }
+
+    private int[] nearest(Stage stage) {
+        int layers = stage.layers();
+        int[] counts = new int[layers];
+        for (int layer = 0; layer < layers; layer++) {
+            int candidates = stage.candidates(layer);
+            double least = (double) budget / beta;
+            double most = 2.0 * budget - least;
+            if (most >= candidates) {
+                most = candidates;
+                least = 2.0 * budget - most;
+            }
+            boolean even = least < window || layers == 1;
+            double kept = even ? budget : most - layer * (most - least) / (layers - 1);
+            counts[layer] = Math.max(0, (int) Math.rint(kept) - window);
+        }
+        return counts;
     }
 
     private int[] official(Stage stage) {

@@ -3,8 +3,9 @@ package dev.layercake.kv.policy;
 /**
  * Sinks forever, then the newest: StreamingLLM (arXiv 2309.17453; mit-han-lab/streaming-llm 2e50426).
  *
- * <p>Deviation: entries keep their positions in the text instead of being renumbered by their place in the cache, as in
- * every later paper that takes StreamingLLM for a baseline.
+ * <p>Deviations: unless {@link PositionRule#SLOT} is asked for, entries keep their positions in the text instead of being
+ * renumbered by their place in the cache, as in every later paper that takes StreamingLLM for a baseline. A token looks at
+ * budget + 1 entries, itself included, before one goes.
  *
  * @param sinks first tokens that always stay
  */
@@ -12,6 +13,11 @@ record RecencyScorer(int sinks) implements TokenScorer {
     @Override
     public int window() {
         return 0;
+    }
+
+    @Override
+    public boolean judgesEntries() {
+        return false;
     }
 
     @Override

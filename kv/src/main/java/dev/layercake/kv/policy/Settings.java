@@ -113,6 +113,17 @@ final class Settings {
         return budget;
     }
 
+    /** The window, if the budget holds it beside what {@code reservedKey} reserves. */
+    int windowBeside(String reservedKey) {
+        int window = whole("window");
+        int reserved = whole(reservedKey);
+        if (whole("budget") < window + reserved) {
+            throw refused("budget=" + whole("budget") + " does not hold " + reservedKey + "=" + reserved
+                    + " and window=" + window + "; make it at least " + (window + reserved) + ".");
+        }
+        return window;
+    }
+
     /** The canonical spec. */
     String spec() {
         SequencedMap<String, String> inOrder = new LinkedHashMap<>();

@@ -14,6 +14,11 @@ public interface TokenScorer {
     /** Last tokens that are kept unjudged. */
     int window();
 
+    /** First tokens of the text that are always kept. */
+    default int sinks() {
+        return 0;
+    }
+
     /** How many of the last tokens' queries {@link #scorePrompt} needs the attention of; 0 for none. */
     default int queries() {
         return 0;
@@ -21,6 +26,32 @@ public interface TokenScorer {
 
     /** Whether {@link #scorePrompt} needs the attention of all new tokens, summed up for each entry. */
     default boolean usesAllQueries() {
+        return false;
+    }
+
+    /**
+     * Whether {@link PromptHead#attentionSum} is the attention that tokens of one chunk pay to each other, later ones
+     * included, instead of the causal attention of all; null if not. Entries of earlier turns belong to the first chunk.
+     */
+    default @Nullable ChunkAttention chunkAttention() {
+        return null;
+    }
+
+    /**
+     * Whether {@link PromptHead#attentionSum} is what the last {@link #queries} would lose with an entry, instead of
+     * attention: the squared length by which their outputs move if it alone is dropped.
+     */
+    default boolean usesDropLosses() {
+        return false;
+    }
+
+    /** Whether {@link #scorePrompt} needs {@link PromptHead#queries}, and from which position of the text on; -1 if not. */
+    default int plainQueriesFrom() {
+        return -1;
+    }
+
+    /** Whether {@link #scorePrompt} needs {@link PromptHead#rotary}. */
+    default boolean usesRotary() {
         return false;
     }
 
@@ -36,6 +67,11 @@ public interface TokenScorer {
      */
     default boolean countsAttention() {
         return false;
+    }
+
+    /** Whether attention or vectors decide; otherwise positions alone, and all heads of a layer keep the same. */
+    default boolean judgesEntries() {
+        return true;
     }
 
     /** Whether all heads of a layer keep the same tokens: they are judged by the mean of the heads' scores. */

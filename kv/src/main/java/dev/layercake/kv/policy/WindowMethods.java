@@ -85,9 +85,9 @@ final class WindowMethods {
                                     Parameter.word(
                                             "rounding",
                                             "exact",
-                                            List.of("exact", "official", "adakv"),
-                                            "whole budget and no more; as published, or as Ada-KV's code has it, both a"
-                                                    + " few percent more"))),
+                                            List.of("exact", "official", "adakv", "kvpress"),
+                                            "whole budget and no more; as published, as Ada-KV's code or as kvpress has"
+                                                    + " it, all three a little off"))),
                     WindowMethods::pyramidkv),
             new Method(
                     new Description(
@@ -111,6 +111,19 @@ final class WindowMethods {
                                             List.of("probability", "logit"),
                                             "what the query heads of a group add up"))),
                     WindowMethods::sagekv),
+            new Method(
+                    new Description(
+                            "dropkv",
+                            "Keeps the entries without which the last tokens' attention would give something else.",
+                            "budget, and one entry more per token",
+                            "the window's attention a second time, and a pass over the values per query",
+                            "NVIDIA/kvpress, pull request 285",
+                            List.of(BUDGET, WINDOW)),
+                    settings -> new KvPolicy(
+                            settings.spec(),
+                            new DropLossScorer(settings.whole("window")),
+                            new UniformBudget(settings.budgetOver("window", 0), settings.whole("window")),
+                            Schedule.AFTER_PROMPT)),
             new Method(
                     new Description(
                             "tova",

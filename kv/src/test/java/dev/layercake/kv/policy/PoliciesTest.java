@@ -30,6 +30,11 @@ class PoliciesTest {
             random(seed=7,budget=32) | random(budget=32,window=32,seed=7)
             sagekv(budget=65) | sagekv(budget=65,sinks=4,recent=30,group=probability)
             h2o(budget=65) | h2o(budget=65,recent=32,reduce=mean,counting=true)
+            streaming(positions=original) | streaming(budget=1024,sinks=4)
+            streaming(positions=slot) | streaming(budget=1024,sinks=4,positions=slot)
+            expected(budget=99) | expected(budget=99,sinks=4,window=0,future=512,epsilon=0,covariance=true,valuenorm=true)
+            lagkv+ada(rounding=floor)+critical | lagkv(budget=1024,sinks=4,lag=128,cross=false)+ada(alpha=0.2,normalize=false,rounding=floor)+critical(first=0.5,epsilon=0.0001)
+            snapkv + chunks + rerotate | snapkv(budget=1024,window=32,pool=avg,kernel=5,reduce=mean,reducefirst=false)+chunks(length=20)+rerotate
             mikv | mikv(ratio=0.2,bits=2,high=kv,balance=true)
             specache(slow=ram,fetch=0) | specache(bits=2,fetch=0,residual=64,group=32,slow=ram)
             mikv(bits=3,ratio=.250,high=int8) | mikv(ratio=0.25,bits=3,high=int8,balance=true)
@@ -73,6 +78,22 @@ class PoliciesTest {
             cake+ada+ada | Policy ada: it is given twice; give it once.
                         cake+ | The policy "cake+" cannot be read: expected the name of a policy, found the end of the text; write it like cake(budget=1024,window=32).
             cake+ada x | The policy "cake+ada x" cannot be read: expected '(' or the end, found 'x' at character 10; write it like cake(budget=1024,window=32).
+            full+critical | Policy critical: nothing is chosen in full, which keeps all; put it after another policy.
+            full+rerotate | Policy rerotate: nothing is dropped in full, so there are no gaps to close; put it after another policy.
+            streaming+blockwise | Policy blockwise: streaming keeps by position, so there is nothing to judge; put it after another policy.
+            cake+critical | Policy critical: cake cuts a layer again and again, and what this would keep of less is not part of what it keeps of more; set cascading=false.
+            tova+critical | Policy critical: tova keeps the same tokens in all heads of a layer, but what a value does to the output differs from head to head; put it after another policy.
+            tova+chunkwise | Policy chunkwise: tova keeps the same tokens in all heads of a layer, but parts of a text are judged head by head; put it after another policy.
+            h2o+chunks | Policy chunks: h2o goes on dropping single entries while decoding, which leaves passages in pieces; put it after a policy that judges after the prompt only.
+            snapkv(budget=40)+chunks(length=41) | Policy chunks: no passage of length=41 fits in budget=40; make it 40 at most.
+            snapkv+chunks+ada | Policy ada: snapkv+chunks keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
+            snapkv+ada+chunks | Policy chunks: passages are the same in all heads of a layer, so there is nothing to divide; leave out what divides the budget among heads.
+            snapkv+ada+blockwise | Policy blockwise: parts of a text are judged anew, but +ada divides the budget by scores of the whole text; leave one of them out.
+            snapkv+chunkwise+ada | Policy ada: heads compete by scores of the whole text, but snapkv+chunkwise judges parts of it; leave one of them out.
+            knorm+critical+blockwise | Policy blockwise: knorm+critical has a way of choosing already; give one of critical, chunks, chunkwise and blockwise.
+            streaming(positions=slot)+rerotate | Policy rerotate: streaming has a rule for positions already; give one.
+            expected(budget=20,window=17) | Policy expected: budget=20 does not hold sinks=4 and window=17; make it at least 21.
+            lagkv(budget=4) | Policy lagkv: budget=4 does not hold sinks=4; the budget counts them too, so make it at least 5 or lower sinks.
             sagekv(budget=64,recent=61) | Policy sagekv: budget=64 does not hold sinks=4 and recent=61; make it at least 65.
             h2o(budget=10,recent=11) | Policy h2o: budget=10 does not hold recent=11; the budget counts them too, so make it at least 11 or lower recent.
             baklava | Policy baklava: it needs a file; write baklava(profile=FILE). Make one with layercake profile.

@@ -10,6 +10,7 @@ import dev.layercake.kernels.WindowStatistics;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Scores on vectors small enough to check by hand. */
@@ -26,7 +27,12 @@ class ScorerTest {
     }
 
     private static PromptHead head() {
-        return new PromptHead(0, 0, rows(0, 1, 2, 3), 4, statistics(), new double[0][]);
+        return head(0, 0, statistics(), 0, 1, 2, 3);
+    }
+
+    private static PromptHead head(int layer, int head, @Nullable WindowStatistics statistics, int... positions) {
+        PromptEvidence evidence = PromptEvidence.of(ONE_HEAD, positions.length, statistics);
+        return new PromptHead(layer, head, rows(positions), positions.length, evidence, new double[0][]);
     }
 
     /** Entries at positions; nobody reads their keys. */
@@ -76,7 +82,7 @@ class ScorerTest {
     void recencyTellsNeighboursApartAtAnyPosition() {
         float[] scores = new float[4];
         int[] positions = {3, 4, 2_000_000_000, 2_000_000_001};
-        new RecencyScorer(4).scorePrompt(new PromptHead(0, 0, rows(positions), 4, null, new double[0][]), scores);
+        new RecencyScorer(4).scorePrompt(head(0, 0, null, positions), scores);
         assertThat(scores[0]).isInfinite();
         assertThat(scores[1]).isLessThan(scores[2]);
         assertThat(scores[2]).isLessThan(scores[3]);
@@ -91,7 +97,7 @@ class ScorerTest {
             for (int head = 0; head < 3; head++) {
                 float[] prompt = new float[3];
                 float[] step = new float[3];
-                scorer.scorePrompt(new PromptHead(layer, head, rows(positions), 3, null, new double[0][]), prompt);
+                scorer.scorePrompt(head(layer, head, null, positions), prompt);
                 scorer.scoreStep(layer, head, positions, 3, new float[0][], step);
                 assertThat(step).containsExactly(prompt);
                 seen.add(Arrays.toString(prompt));
@@ -99,7 +105,7 @@ class ScorerTest {
         }
         assertThat(seen).hasSize(9);
         float[] other = new float[3];
-        new RandomScorer(4, 8).scorePrompt(new PromptHead(0, 0, rows(positions), 3, null, new double[0][]), other);
+        new RandomScorer(4, 8).scorePrompt(head(0, 0, null, positions), other);
         assertThat(seen).doesNotContain(Arrays.toString(other));
     }
 }

@@ -1,4 +1,4 @@
-package dev.layercake.kv;
+package dev.layercake.kv.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

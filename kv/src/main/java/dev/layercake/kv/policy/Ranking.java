@@ -1,4 +1,4 @@
-package dev.layercake.kv;
+package dev.layercake.kv.policy;
 
 import java.util.Arrays;
 
@@ -6,11 +6,15 @@ import java.util.Arrays;
  * The one order in which entries are preferred: higher score first, at equal scores the earlier place in the order that is
  * ranked (in a prompt: the lower position), NaN last. An entry is a {@code long} key, so that ascending keys are descending preference and sorting needs no comparator.
  */
-final class Ranking {
+public final class Ranking {
     private Ranking() {}
 
-    /** @param tieBreaker not negative; lower is preferred at equal scores. It can be read back by {@link #tieBreaker}. */
-    static long key(float score, int tieBreaker) {
+    /**
+     * The key of an entry.
+     *
+     * @param tieBreaker not negative; lower is preferred at equal scores. It can be read back by {@link #tieBreaker}
+     */
+    public static long key(float score, int tieBreaker) {
         int bits = Integer.MIN_VALUE;
         if (!Float.isNaN(score)) {
             // Adding zero turns -0 into 0; then the bits of a float, negative ones flipped, are in numeric order.
@@ -20,12 +24,13 @@ final class Ranking {
         return ((long) ~bits << 32) | tieBreaker;
     }
 
-    static int tieBreaker(long key) {
+    /** The tie breaker that a key was made with. */
+    public static int tieBreaker(long key) {
         return (int) key;
     }
 
     /** Brings the {@code kept} smallest keys to the front, in ascending order; the rest is left in any order. */
-    static void select(long[] keys, int count, int kept) {
+    public static void select(long[] keys, int count, int kept) {
         if (kept <= 0) {
             return;
         }

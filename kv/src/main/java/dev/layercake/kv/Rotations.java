@@ -1,0 +1,12 @@
+package dev.layercake.kv;
+
+/**
+ * The positions that the rotary embeddings of the next tokens have. They are those of the text unless the policy's {@link
+ * dev.layercake.kv.policy.PositionRule} says otherwise.
+ *
+ * @param first of the first token; the others follow
+ * @param count tokens
+ * @param length positions in use with them, which some models' frequencies depend on
+ * @param exact whether angles must not be rounded to float32, as a stream of any length needs it
+ */
+public record Rotations(int first, int count, int length, boolean exact) {}
