@@ -11,13 +11,11 @@ import dev.layercake.kv.policy.ChunkAttention;
 import dev.layercake.kv.policy.Gating;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.PositionRule;
-import dev.layercake.kv.policy.PromptEvidence;
 import dev.layercake.kv.policy.PromptHead;
 import dev.layercake.kv.policy.QueryStatistics;
 import dev.layercake.kv.policy.Retention;
 import dev.layercake.kv.policy.Schedule.Cut;
 import dev.layercake.kv.policy.Stage;
-import dev.layercake.kv.policy.TokenScorer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -75,9 +73,7 @@ public final class KvPrefill implements AutoCloseable {
     private final List<PromptHead[]> judgedHeads = new ArrayList<>();
 
     private final boolean stream;
-    private double[][] attentionSums = new double[0][];
-    private @Nullable ChunkSums chunkSums;
-    private @Nullable QueryStatistics queryStatistics;
+    private LayerEvidence evidence;
     private ChannelMaxima largest;
     private @Nullable Observer observer;
     private long heldLater;
@@ -108,6 +104,7 @@ public final class KvPrefill implements AutoCloseable {
         Arrays.fill(granted, -1);
         this.stages = new int[layers][];
         this.largest = new ChannelMaxima(cache.layout());
+        this.evidence = new LayerEvidence(cache, 0, newTokens, kernels, workers);
         this.tokensAfter = Math.addExact(cache.tokensSeen(), newTokens);
         Stage whole = new Stage(layers - 1, preferences, candidates, 0, tokensAfter);
         this.cuts = !stream
@@ -188,9 +185,7 @@ public final class KvPrefill implements AutoCloseable {
             }
         }
         cache.tokensRunning(0);
-        attentionSums = new double[0][];
-        chunkSums = null;
-        queryStatistics = null;
+        evidence = new LayerEvidence(cache, layer, newTokens, kernels, workers);
         entries.windowInFront = -1;
         return entries.rows();
     }
@@ -296,15 +291,8 @@ public final class KvPrefill implements AutoCloseable {
         if (balances()) {
             largest.addQueries(queries, shape.group());
         }
-        ChunkAttention chunks = policy.scorer().chunkAttention();
-        if (chunks != null && judges()) {
-            ChunkSums sums = chunkSums;
-            if (sums == null) {
-                sums = new ChunkSums(chunks, shape, cache.rows(layer), newTokens);
-                chunkSums = sums;
-                attentionSums = sums.sums();
-            }
-            sums.add(queries, workers);
+        if (judges()) {
+            evidence.addQueries(shape, queries);
         }
     }
 
@@ -323,16 +311,7 @@ public final class KvPrefill implements AutoCloseable {
      */
     public void addAttention(AttentionShape shape, int firstToken, Tensor queries, Tensor softmax) {
         require(inLayer, "attention is added");
-        LayerEntries entries = cache.layer(layer);
-        if (firstToken == 0) {
-            attentionSums = new double[shape.queryHeads()][];
-            for (int head = 0; head < attentionSums.length; head++) {
-                attentionSums[head] =
-                        new double[entries.head(head / shape.group()).length()];
-            }
-        }
-        int position = firstPosition() + firstToken;
-        kernels.attentionSums(shape, entries.rows(), queries, position, softmax, attentionSums, workers);
+        evidence.addAttention(shape, firstToken, queries, softmax);
     }
 
     /**
@@ -346,13 +325,7 @@ public final class KvPrefill implements AutoCloseable {
         if (!usesPlainQueries()) {
             return;
         }
-        QueryStatistics statistics = queryStatistics;
-        if (statistics == null) {
-            statistics = new QueryStatistics(shape);
-            queryStatistics = statistics;
-        }
-        long passedOver = (long) policy.plainQueriesFrom() - firstPosition() - firstToken;
-        statistics.add(queries, (int) Math.max(0, passedOver), workers);
+        evidence.addPlainQueries(shape, firstToken, queries);
     }
 
     /**
@@ -373,10 +346,11 @@ public final class KvPrefill implements AutoCloseable {
                 dropHidden(head);
             }
         }
-        WindowStatistics statistics = statistics(entries, shape, windowQueries);
+        requireQueries(windowQueries);
+        WindowStatistics statistics = evidence.windowStatistics(shape, windowQueries, judges());
         entries.dispersion = statistics == null ? 0 : statistics.entropy();
         entries.shift = statistics == null ? 0 : statistics.varianceSum();
-        countAttention(entries);
+        evidence.countAttention();
         if (Float.isNaN(entries.preference) || statistics == null || windowQueries() > 1) {
             entries.preference = policy.allocator().preference(statistics);
         }
@@ -385,8 +359,8 @@ public final class KvPrefill implements AutoCloseable {
         entries.countedAt = 0;
         Observer told = observer;
         if (judges()) {
-            PromptHead[] heads = heads(entries, shape, statistics);
-            float[][] layerScores = score(heads);
+            PromptHead[] heads = evidence.heads(shape, statistics);
+            float[][] layerScores = evidence.score(heads);
             scores.add(layerScores);
             judgedHeads.add(policy.selection().looksAgain() ? heads : withoutEvidence(heads));
             if (told != null) {
@@ -401,134 +375,18 @@ public final class KvPrefill implements AutoCloseable {
         cache.settle(layer, workers);
     }
 
-    private @Nullable WindowStatistics statistics(
-            LayerEntries entries, AttentionShape shape, @Nullable Tensor windowQueries) {
+    private void requireQueries(@Nullable Tensor windowQueries) {
         int queries = windowQueries();
-        if (queries == 0) {
-            return null;
-        }
-        if (windowQueries == null || windowQueries.rows() != queries) {
+        if (queries > 0 && (windowQueries == null || windowQueries.rows() != queries)) {
             throw new IllegalArgumentException(
                     "policy " + policy.name() + " needs the last " + queries + " queries, got " + windowQueries);
         }
-        int[] judged = new int[entries.heads().length];
-        int most = 0;
-        for (int head = 0; head < judged.length; head++) {
-            judged[head] = Math.max(0, entries.head(head).length() - window);
-            most = Math.max(most, judged[head]);
-        }
-        if (most == 0) {
-            return null;
-        }
-        int first = firstPosition() + newTokens - queries;
-        if (policy.scorer().usesDropLosses()) {
-            if (judges()) {
-                attentionSums = new DropLosses(shape, entries.rows(), windowQueries, first).compute(workers);
-            }
-            return null;
-        }
-        WindowStatistics statistics = new WindowStatistics(shape, judged);
-        kernels.windowStatistics(shape, entries.rows(), windowQueries, first, statistics, workers);
-        return statistics;
-    }
-
-    /** What the policy may look at in each head. */
-    private PromptHead[] heads(LayerEntries entries, AttentionShape shape, @Nullable WindowStatistics statistics) {
-        TokenScorer scorer = policy.scorer();
-        int[] judged = new int[entries.heads().length];
-        for (int head = 0; head < judged.length; head++) {
-            judged[head] = Math.max(0, entries.head(head).length() - window);
-        }
-        Rotations next = cache.rotations(newTokens);
-        PromptEvidence evidence = new PromptEvidence(
-                shape,
-                firstPosition(),
-                newTokens,
-                scorer.queries() > 0 ? statistics : null,
-                policy.plainQueriesFrom() >= 0 && queryStatistics == null
-                        ? new QueryStatistics(shape)
-                        : queryStatistics,
-                scorer.usesRotary() ? cache.parts().rotary(layer, next.length()) : null,
-                (long) next.first() + newTokens,
-                policy.selection().usesOutput()
-                        ? List.of(new OutputNorms(shape, entries.rows(), kernels, workers)
-                                .compute(cache.parts(), layer, judged))
-                        : List.of());
-        PromptHead[] heads = new PromptHead[judged.length];
-        for (int head = 0; head < judged.length; head++) {
-            heads[head] =
-                    new PromptHead(layer, head, entries.rows()[head], judged[head], evidence, seenSums(entries, head));
-        }
-        return heads;
     }
 
     private static PromptHead[] withoutEvidence(PromptHead[] heads) {
         PromptHead[] bare = new PromptHead[heads.length];
         Arrays.setAll(bare, head -> heads[head].withoutEvidence());
         return bare;
-    }
-
-    private float[][] score(PromptHead[] heads) {
-        float[][] all = new float[heads.length][];
-        workers.run((worker, count) -> {
-            for (int head = worker; head < all.length; head += count) {
-                all[head] = new float[heads[head].count()];
-                if (all[head].length > 0) {
-                    policy.scorer().scorePrompt(heads[head], all[head]);
-                }
-            }
-        });
-        return policy.sharedByHeads() ? shared(all) : all;
-    }
-
-    /** What all queries paid to a head's entries: in this prompt for each member of the group, or ever since, together. */
-    private double[][] seenSums(LayerEntries entries, int head) {
-        if (!policy.scorer().countsAttention()) {
-            return groupSums(head, entries.heads().length);
-        }
-        double[] counted = new double[entries.head(head).length()];
-        for (int slot = 0; slot < counted.length; slot++) {
-            counted[slot] = entries.head(head).attention(slot);
-        }
-        return new double[][] {counted};
-    }
-
-    private double[][] groupSums(int head, int heads) {
-        int group = attentionSums.length / heads;
-        return Arrays.copyOfRange(attentionSums, head * group, (head + 1) * group);
-    }
-
-    /** The mean over the heads, once for each head. */
-    private static float[][] shared(float[][] all) {
-        float[][] same = new float[all.length][all[0].length];
-        for (int i = 0; i < all[0].length; i++) {
-            double sum = 0;
-            for (float[] head : all) {
-                sum += head[i];
-            }
-            for (float[] head : same) {
-                head[i] = (float) (sum / all.length);
-            }
-        }
-        return same;
-    }
-
-    /** Lets each entry remember what attention it got, if the policy counts on while decoding. */
-    private void countAttention(LayerEntries entries) {
-        if (!policy.scorer().countsAttention() || attentionSums.length == 0) {
-            return;
-        }
-        int heads = entries.heads().length;
-        for (int head = 0; head < heads; head++) {
-            HeadEntries one = entries.head(head);
-            for (int slot = 0; slot < one.length(); slot++) {
-                double sum = 0;
-                for (double[] member : groupSums(head, heads)) {
-                    sum += member[slot];
-                }
-                one.addAttention(slot, (float) sum);
-            }
-        }
     }
 
     /** Gives every layer that was judged its count at this stage, earlier layers first: they make the room. */
