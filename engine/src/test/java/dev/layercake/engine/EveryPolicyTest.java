@@ -42,16 +42,32 @@ final class EveryPolicyTest {
     private static Stream<String> specs(int budget) {
         List<String> specs = new ArrayList<>();
         for (Policies.Description method : Policies.all()) {
-            boolean budgeted = method.parameters().stream().map(Parameter::key).anyMatch("budget"::equals);
-            specs.add(method.name() + (budgeted ? "(budget=" + budget + ")" : ""));
+            if (method.name().equals("specache")) {
+                // Its defaults would hold as many exact entries as the text has.
+                specs.add("specache(residual=32,fetch=8)");
+            } else if (!needsFile(method)) {
+                boolean budgeted =
+                        method.parameters().stream().map(Parameter::key).anyMatch("budget"::equals);
+                specs.add(method.name() + (budgeted ? "(budget=" + budget + ")" : ""));
+            }
         }
         for (Policies.Description modifier : Policies.modifiers()) {
+            if (needsFile(modifier)) {
+                continue;
+            }
             specs.add("snapkv(budget=" + budget + ")+" + modifier.name());
             specs.add("expected(budget=" + budget + ")+" + modifier.name());
         }
         specs.add("expected(budget=" + budget + ")+ada(rounding=floor)+critical+rerotate");
         specs.add("streaming(budget=" + budget + ",positions=slot)");
         return specs.stream();
+    }
+
+    /** Those are tested where their files are made. */
+    private static boolean needsFile(Policies.Description policy) {
+        return policy.parameters().stream()
+                .map(Parameter::key)
+                .anyMatch(key -> key.equals("profile") || key.equals("weights"));
     }
 
     @ParameterizedTest
@@ -72,8 +88,9 @@ final class EveryPolicyTest {
         }
     }
 
+    /** Without those that keep a share of the text in full, however short it is. */
     static Stream<String> roomySpecs() {
-        return specs(600);
+        return specs(600).filter(spec -> !spec.startsWith("mikv") && !spec.startsWith("specache"));
     }
 
     @ParameterizedTest
