@@ -233,9 +233,11 @@ public record KvPlan(
             }
             long grown = Math.addExact(keptInFull, (long) layers * newTokens);
             long appended = grown;
+            long spare = 0;
             if (policy.schedule().eachStep()) {
                 int budget = policy.allocator().budget(Math.addExact(tokensRead, newTokens));
-                long limit = Math.multiplyExact((long) layers, budget);
+                spare = (long) layers * policy.schedule().spare();
+                long limit = Math.addExact(Math.multiplyExact((long) layers, budget), spare);
                 appended = Math.min(appended, Math.max(keptInFull, limit) + 1);
             } else if (!cuts) {
                 int[] lengths = staged.clone();
@@ -246,7 +248,7 @@ public record KvPlan(
                 return;
             }
             long low = tiers.hasLow() ? keptLow + grown - appended : 0;
-            long changing = appended < grown ? 1 : 0;
+            long changing = appended < grown ? 1 + spare : 0;
             note(appended + low, pagesAtMost(appended, layers) + lowPagesAtMost(low + changing));
         }
 

@@ -86,7 +86,7 @@ final class StepJudge {
             return false;
         }
         for (int head = 0; head < layer.counts.length; head++) {
-            if (excess(layer, head, tokens) > 0) {
+            if (excess(layer, head, tokens) >= policy.schedule().steps()) {
                 return true;
             }
         }

@@ -176,7 +176,7 @@ class KvCacheTest {
                     even.scorer(),
                     new Lopsided(even.allocator()),
                     Retention.DROP,
-                    new Schedule(even.schedule().prompt(), true),
+                    new Schedule(even.schedule().prompt(), 1),
                     EntryOrder.POSITION);
             try (ToySequence sequence = new ToySequence(LAYOUT, 2, ragged, 1 << 20, 8, 6)) {
                 sequence.prompt(60);

@@ -66,6 +66,10 @@ public record KvPolicy(
         return new KvPolicy(spec, scorer, allocator, retention, schedule, newOrder, selection, positions);
     }
 
+    KvPolicy withSchedule(Schedule newSchedule) {
+        return new KvPolicy(spec, scorer, allocator, retention, newSchedule, order, selection, positions);
+    }
+
     KvPolicy withSelection(Selection newSelection) {
         return new KvPolicy(spec, scorer, allocator, retention, schedule, order, newSelection, positions);
     }

@@ -74,6 +74,21 @@ final class Modifiers {
                     List.of(Parameter.whole("length", "128", 1, MOST_TOKENS, "entries of a block"))),
             (policy, settings) -> judgingAnew(policy, settings, new BlockwiseSelection(settings.whole("length"))));
 
+    private static final Modifier EVERY = new Modifier(
+            new Description(
+                    "every",
+                    "Evicts while decoding, but only when so many entries too many have come.",
+                    "budget, and up to steps - 1 more",
+                    "none; judges once in so many tokens",
+                    "NVIDIA/kvpress (DecodingPress)",
+                    List.of(Parameter.whole(
+                            "steps",
+                            "64",
+                            1,
+                            CommonParameters.MOST_TOKENS,
+                            "entries beyond the budget that begin a cut"))),
+            Modifiers::every);
+
     private static final Modifier REROTATE = new Modifier(
             new Description(
                     "rerotate",
@@ -95,7 +110,7 @@ final class Modifiers {
             Modifiers::lowbit);
 
     static final List<Modifier> ALL =
-            List.of(ADA, CRITICAL, CHUNKS, CHUNKWISE, BLOCKWISE, REROTATE, LOWBIT, LearnedMethods.BAKLAVA);
+            List.of(ADA, CRITICAL, CHUNKS, CHUNKWISE, BLOCKWISE, EVERY, REROTATE, LOWBIT, LearnedMethods.BAKLAVA);
 
     private Modifiers() {}
 
@@ -208,6 +223,31 @@ final class Modifiers {
                     policy.name() + " cuts a layer again and again, and what this would keep of less is not"
                             + " part of what it keeps of more; set cascading=false.");
         }
+    }
+
+    /** Judged by the newest token's attention, or however the method judges steps. */
+    private static KvPolicy every(KvPolicy policy, Settings settings) {
+        Schedule schedule = policy.schedule();
+        if (policy.budget() == 0) {
+            throw settings.refused(
+                    "there is no budget to keep to in " + policy.name() + "; put it after another policy.");
+        }
+        if (!schedule.eachStep() && !policy.scorer().usesStepAttention()) {
+            throw settings.refused(policy.name() + " judges after the prompt only; put it after a policy that can judge"
+                    + " while decoding, such as snapkv.");
+        }
+        if (policy.positions() == PositionRule.SLOT) {
+            throw settings.refused(policy.name() + " numbers entries by slot, none of which may be beyond the budget;"
+                    + " leave one of them out.");
+        }
+        if (policy.selection() instanceof PassageSelection) {
+            throw settings.refused("it drops single entries, which leaves passages in pieces; leave one of them out.");
+        }
+        if (schedule.steps() > 1) {
+            throw settings.refused("it is given twice; give it once.");
+        }
+        return policy.withSchedule(new Schedule(schedule.prompt(), settings.whole("steps")))
+                .withSpec(policy.spec() + "+" + settings.spec());
     }
 
     private static KvPolicy lowbit(KvPolicy policy, Settings settings) {

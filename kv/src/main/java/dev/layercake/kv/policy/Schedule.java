@@ -4,9 +4,9 @@ package dev.layercake.kv.policy;
  * When entries are cut.
  *
  * @param prompt while a prompt passes through the layers
- * @param eachStep whether a decode step evicts what exceeds a layer's count
+ * @param steps a decode step evicts once a head holds so many entries more than its count; 0 if none ever does
  */
-public record Schedule(Cut prompt, boolean eachStep) {
+public record Schedule(Cut prompt, int steps) {
     /** When a prompt's entries are cut. */
     public enum Cut {
         /** Never. */
@@ -20,11 +20,21 @@ public record Schedule(Cut prompt, boolean eachStep) {
     }
 
     /** Nothing is ever cut. */
-    public static final Schedule NEVER = new Schedule(Cut.NEVER, false);
+    public static final Schedule NEVER = new Schedule(Cut.NEVER, 0);
 
     /** Each layer is cut after the prompt and grows while decoding. */
-    public static final Schedule AFTER_PROMPT = new Schedule(Cut.EACH_LAYER, false);
+    public static final Schedule AFTER_PROMPT = new Schedule(Cut.EACH_LAYER, 0);
 
     /** Each layer is cut after the prompt and again in every decode step. */
-    public static final Schedule ALWAYS = new Schedule(Cut.EACH_LAYER, true);
+    public static final Schedule ALWAYS = new Schedule(Cut.EACH_LAYER, 1);
+
+    /** Whether decode steps evict. */
+    public boolean eachStep() {
+        return steps > 0;
+    }
+
+    /** Entries that a head may hold beyond its count between two evictions. */
+    public int spare() {
+        return Math.max(0, steps - 1);
+    }
 }

@@ -154,7 +154,7 @@ final class WindowMethods {
                 settings.spec(),
                 scorer,
                 waterfill ? new WaterfillBudget(budget, window, claims) : new OfficialBudget(budget, window, claims),
-                new Schedule(settings.flag("cascading") ? Cut.CASCADE : Cut.AT_END, true));
+                new Schedule(settings.flag("cascading") ? Cut.CASCADE : Cut.AT_END, 1));
         return settings.word("order").equals("official") ? policy.withOrder(EntryOrder.OFFICIAL) : policy;
     }
 

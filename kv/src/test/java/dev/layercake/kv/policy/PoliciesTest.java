@@ -72,6 +72,9 @@ class PoliciesTest {
             cake(budget=,window=3) | The policy "cake(budget=,window=3)" cannot be read: expected a value for budget, found ',' at character 13; write it like cake(budget=1024,window=32).
             cake(budget=1) x | The policy "cake(budget=1) x" cannot be read: expected the end, found 'x' at character 16; write it like cake(budget=1024,window=32).
             cake budget | The policy "cake budget" cannot be read: expected '(' or the end, found 'b' at character 6; write it like cake(budget=1024,window=32).
+            full+every | Policy every: there is no budget to keep to in full; put it after another policy.
+            knorm+every | Policy every: knorm judges after the prompt only; put it after a policy that can judge while decoding, such as snapkv.
+            h2o+every+every | Policy every: it is given twice; give it once.
             full+ada | Policy ada: there is no budget to divide in full; put it after another policy.
             tova+ada | Policy ada: tova keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
             streaming+ada | Policy ada: streaming keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
