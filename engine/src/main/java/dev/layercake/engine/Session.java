@@ -134,10 +134,7 @@ public final class Session implements AutoCloseable {
         }
         endRunning();
         Tokenizer tokenizer = owner.model().tokenizer();
-        List<ChatMessage> guarded = conversation.stream()
-                .map(message -> new ChatMessage(message.role(), tokenizer.guard(message.content())))
-                .toList();
-        String text = template.get().render(guarded, ChatTemplateOptions.defaults());
+        String text = render(conversation, template.get());
         boolean continues = !transcript.isEmpty() && text.startsWith(transcript) && text.length() > transcript.length();
         if (!continues) {
             forget();
@@ -213,16 +210,21 @@ public final class Session implements AutoCloseable {
                 owner.model().tokenizer().encode(text, tokens() == 0), transcript + text, GenerationOptions.DEFAULT, 0);
     }
 
+    /** What the template makes of messages; names of special tokens in them stay ordinary text. */
+    private String render(List<ChatMessage> conversation, ChatTemplate template) {
+        Tokenizer tokenizer = owner.model().tokenizer();
+        List<ChatMessage> guarded = conversation.stream()
+                .map(message -> new ChatMessage(message.role(), tokenizer.guard(message.content())))
+                .toList();
+        return template.render(guarded, ChatTemplateOptions.defaults());
+    }
+
     /** What the template writes up to the end of the message's text; the question will follow it. */
     private Generation feedMessage(String begun, ChatTemplate template) {
         Tokenizer tokenizer = owner.model().tokenizer();
         List<ChatMessage> conversation = new ArrayList<>(messages);
         conversation.add(ChatMessage.user(begun + " " + QUESTION));
-        String rendered = template.render(
-                conversation.stream()
-                        .map(message -> new ChatMessage(message.role(), tokenizer.guard(message.content())))
-                        .toList(),
-                ChatTemplateOptions.defaults());
+        String rendered = render(conversation, template);
         int cut = rendered.lastIndexOf(" " + QUESTION);
         if (cut < 0 || !rendered.startsWith(transcript)) {
             throw LayercakeException.badModel(

@@ -24,7 +24,9 @@ public interface BudgetAllocator {
     }
 
     /** Whether {@link #preference} needs the statistics of the window's attention. */
-    boolean usesWindowAttention();
+    default boolean usesWindowAttention() {
+        return false;
+    }
 
     /**
      * Whether another layer can only lower the counts of those before it. Then a cascade keeps exactly what a single cut
@@ -33,7 +35,9 @@ public interface BudgetAllocator {
     boolean monotone();
 
     /** A layer's claim on the total; 0 if it plays no part, or if null statistics say that there was nothing to judge. */
-    float preference(@Nullable WindowStatistics statistics);
+    default float preference(@Nullable WindowStatistics statistics) {
+        return 0;
+    }
 
     /** Whether this prompt fits whole, so that nothing is cut. Known before the first layer. */
     boolean keepsAll(Stage stage);

@@ -1,8 +1,6 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A count for each KV head of each layer, the same for every prompt: BaKlaVa (arXiv 2502.13176; no published code). A
@@ -22,18 +20,8 @@ import org.jspecify.annotations.Nullable;
 record ProfiledBudget(HeadProfile profile, int budget, int window, int sure, HeadDivision division)
         implements BudgetAllocator {
     @Override
-    public boolean usesWindowAttention() {
-        return false;
-    }
-
-    @Override
     public boolean monotone() {
         return true;
-    }
-
-    @Override
-    public float preference(@Nullable WindowStatistics statistics) {
-        return 0;
     }
 
     @Override

@@ -1,8 +1,5 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
-import org.jspecify.annotations.Nullable;
-
 /**
  * Counts that fall linearly from the first layer to the last: PyramidKV (arXiv 2406.02069). With b = budget - window the
  * last layer gets b / beta and the first one 2b minus that.
@@ -32,18 +29,8 @@ record PyramidBudget(int budget, int window, int beta, Rounding rounding) implem
     }
 
     @Override
-    public boolean usesWindowAttention() {
-        return false;
-    }
-
-    @Override
     public boolean monotone() {
         return rounding == Rounding.EXACT;
-    }
-
-    @Override
-    public float preference(@Nullable WindowStatistics statistics) {
-        return 0;
     }
 
     @Override

@@ -1,8 +1,6 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The same share of the text for every layer, growing with the text: floor(ratio x tokens) entries per head.
@@ -24,18 +22,8 @@ record RatioBudget(double ratio) implements BudgetAllocator {
     }
 
     @Override
-    public boolean usesWindowAttention() {
-        return false;
-    }
-
-    @Override
     public boolean monotone() {
         return true;
-    }
-
-    @Override
-    public float preference(@Nullable WindowStatistics statistics) {
-        return 0;
     }
 
     @Override

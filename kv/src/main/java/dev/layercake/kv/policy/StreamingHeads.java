@@ -1,6 +1,5 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -8,7 +7,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Some heads keep everything, the others their first and recent entries: DuoAttention (arXiv 2410.10819), with heads told
@@ -27,18 +25,8 @@ record StreamingHeads(HeadProfile profile, double ratio, int limit) implements B
     }
 
     @Override
-    public boolean usesWindowAttention() {
-        return false;
-    }
-
-    @Override
     public boolean monotone() {
         return true;
-    }
-
-    @Override
-    public float preference(@Nullable WindowStatistics statistics) {
-        return 0;
     }
 
     /** Streaming heads as layer x kvHeads + head; of equal scores the first head streams first. */

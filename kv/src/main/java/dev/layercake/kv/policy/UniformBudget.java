@@ -1,8 +1,6 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The same count for every layer.
@@ -12,18 +10,8 @@ import org.jspecify.annotations.Nullable;
  */
 record UniformBudget(int budget, int window) implements BudgetAllocator {
     @Override
-    public boolean usesWindowAttention() {
-        return false;
-    }
-
-    @Override
     public boolean monotone() {
         return true;
-    }
-
-    @Override
-    public float preference(@Nullable WindowStatistics statistics) {
-        return 0;
     }
 
     @Override

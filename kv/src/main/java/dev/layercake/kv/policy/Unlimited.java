@@ -1,8 +1,6 @@
 package dev.layercake.kv.policy;
 
-import dev.layercake.kernels.WindowStatistics;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /** The allocator of the full cache: everything stays. */
 record Unlimited() implements BudgetAllocator {
@@ -12,18 +10,8 @@ record Unlimited() implements BudgetAllocator {
     }
 
     @Override
-    public boolean usesWindowAttention() {
-        return false;
-    }
-
-    @Override
     public boolean monotone() {
         return true;
-    }
-
-    @Override
-    public float preference(@Nullable WindowStatistics statistics) {
-        return 0;
     }
 
     @Override
