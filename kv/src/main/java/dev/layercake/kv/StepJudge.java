@@ -99,9 +99,7 @@ final class StepJudge {
 
     /** What a head may hold in full besides the window when the text has so many tokens. */
     long count(LayerEntries layer, int head, int tokens) {
-        long grown =
-                (long) policy.allocator().budget(tokens) - policy.allocator().budget(layer.countedAt);
-        return Math.max(0, layer.counts[head] + grown);
+        return policy.allocator().stepCount(layer.counts[head], layer.countedAt, tokens, window);
     }
 
     void evict(int layerIndex, LayerEntries layer, int tokens, @Nullable Tensor filled, Workers workers) {

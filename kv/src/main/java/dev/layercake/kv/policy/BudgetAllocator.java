@@ -15,12 +15,21 @@ public interface BudgetAllocator {
     /** Entries per KV head and layer, on average over the layers, window included. */
     int budget();
 
-    /**
-     * The budget when the text has so many tokens. What it exceeds that of an earlier time by, a head may grow by while
-     * decoding; most budgets never change.
-     */
+    /** The budget when the text has so many tokens; most budgets never change. */
     default int budget(int tokens) {
         return budget();
+    }
+
+    /**
+     * What a head may hold in full besides the window while decoding: by default its count, and what the budget has grown by
+     * since.
+     *
+     * @param count what it was given when the text had {@code countedAt} tokens
+     * @param tokens of the text now
+     * @param window entries that are kept anyway
+     */
+    default long stepCount(int count, int countedAt, int tokens, int window) {
+        return Math.max(0, (long) count + budget(tokens) - budget(countedAt));
     }
 
     /** Whether {@link #preference} needs the statistics of the window's attention. */

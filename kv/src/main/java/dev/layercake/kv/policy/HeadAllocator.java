@@ -22,6 +22,11 @@ public interface HeadAllocator extends BudgetAllocator {
     }
 
     @Override
+    default long stepCount(int count, int countedAt, int tokens, int window) {
+        return layers().stepCount(count, countedAt, tokens, window);
+    }
+
+    @Override
     default boolean usesWindowAttention() {
         return layers().usesWindowAttention();
     }

@@ -78,15 +78,22 @@ final class Modifiers {
             new Description(
                     "every",
                     "Evicts while decoding, but only when so many entries too many have come.",
-                    "budget, and up to steps - 1 more",
+                    "budget, or a share of the text while decoding, and up to steps - 1 more",
                     "none; judges once in so many tokens",
-                    "NVIDIA/kvpress (DecodingPress)",
-                    List.of(Parameter.whole(
-                            "steps",
-                            "64",
-                            1,
-                            CommonParameters.MOST_TOKENS,
-                            "entries beyond the budget that begin a cut"))),
+                    "NVIDIA/kvpress (DecodingPress, CompressionRatioDecodingPress)",
+                    List.of(
+                            Parameter.whole(
+                                    "steps",
+                                    "64",
+                                    1,
+                                    CommonParameters.MOST_TOKENS,
+                                    "entries beyond the budget that begin a cut"),
+                            Parameter.real(
+                                    "ratio",
+                                    "",
+                                    0,
+                                    1,
+                                    "share of the text that decoding keeps, growing with it; if not given, the budget"))),
             Modifiers::every);
 
     private static final Modifier REROTATE = new Modifier(
@@ -246,7 +253,13 @@ final class Modifiers {
         if (schedule.steps() > 1) {
             throw settings.refused("it is given twice; give it once.");
         }
-        return policy.withSchedule(new Schedule(schedule.prompt(), settings.whole("steps")))
+        BudgetAllocator allocator = policy.allocator();
+        if (settings.has("ratio")) {
+            int least = policy.scorer().sinks() + policy.scorer().window();
+            allocator = new DecodingShare(allocator, settings.real("ratio"), least);
+        }
+        return policy.withAllocator(allocator)
+                .withSchedule(new Schedule(schedule.prompt(), settings.whole("steps")))
                 .withSpec(policy.spec() + "+" + settings.spec());
     }
 
