@@ -117,6 +117,7 @@ final class BenchCommand implements Callable<Integer> {
             double tokensPerSecond,
             double deviation,
             List<Double> samples,
+            double policyShare,
             long kvBytes,
             double readBytesPerSecond,
             double bandwidthShare) {}
@@ -165,7 +166,8 @@ final class BenchCommand implements Callable<Integer> {
                 console.out().println();
                 console.out()
                         .println(
-                                "share: weights and entries read, of the read bandwidth measured right after the row.");
+                                "policy: its part of the row's time. share: weights and entries read, of the read bandwidth "
+                                        + "measured right after the row.");
             }
             return 0;
         }
@@ -216,10 +218,11 @@ final class BenchCommand implements Callable<Integer> {
                         "Reading memory with %d threads: %.1f GB/s.%n%n",
                         language.options().threads(),
                         bandwidth / 1e9);
-        print("model", "size", "params", "backend", "threads", "kv", "test", "t/s", "KV memory", "share");
+        print("model", "size", "params", "backend", "threads", "kv", "test", "t/s", "policy", "KV memory", "share");
         console.out()
                 .println("|" + "-".repeat(18) + "|" + "-".repeat(11) + ":|" + "-".repeat(8) + ":|" + "-".repeat(9) + "|"
                         + "-".repeat(8) + ":|" + "-".repeat(20) + "|" + "-".repeat(18) + ":|" + "-".repeat(19) + ":|"
+                        + "-".repeat(7) + ":|"
                         + "-".repeat(10) + ":|" + "-".repeat(6) + ":|");
     }
 
@@ -240,6 +243,7 @@ final class BenchCommand implements Callable<Integer> {
                 result.mean(),
                 result.deviation(),
                 result.speeds(),
+                result.policyShare(),
                 result.kvBytes(),
                 bandwidth,
                 share));
@@ -253,6 +257,7 @@ final class BenchCommand implements Callable<Integer> {
                     policy.budget() > 0 ? policy.name() + " " + policy.budget() : policy.name(),
                     test,
                     String.format(Locale.ROOT, "%.2f \u00b1 %.2f", result.mean(), result.deviation()),
+                    String.format(Locale.ROOT, "%.1f %%", result.policyShare() * 100),
                     Bytes.text(result.kvBytes()),
                     result.prefill() ? "" : String.format(Locale.ROOT, "%.0f %%", share * 100));
             console.out().flush();
@@ -261,9 +266,10 @@ final class BenchCommand implements Callable<Integer> {
 
     private void print(String... cells) {
         console.out()
-                .printf(Locale.ROOT, "| %-16s | %10s | %7s | %7s | %7s | %-18s | %17s | %18s | %9s | %5s |%n", (Object
-                                [])
-                        cells);
+                .printf(
+                        Locale.ROOT,
+                        "| %-16s | %10s | %7s | %7s | %7s | %-18s | %17s | %18s | %6s | %9s | %5s |%n",
+                        (Object[]) cells);
     }
 
     private static String parameters(long count) {

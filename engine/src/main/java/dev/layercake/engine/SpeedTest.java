@@ -43,11 +43,18 @@ public final class SpeedTest {
      * @param tokens read as one prompt, or decoded one by one
      * @param prefill whether they were read as one prompt
      * @param speeds tokens per second of each repetition
+     * @param policyShare of that time, what the policy took to gather what it judges by, to judge and to cut
      * @param bytesPerToken all weights and the keys and values left, what a decoded token reads at most; 0 for prefill
      * @param kvBytes KV memory at the end
      */
     public record Result(
-            int depth, int tokens, boolean prefill, List<Double> speeds, long bytesPerToken, long kvBytes) {
+            int depth,
+            int tokens,
+            boolean prefill,
+            List<Double> speeds,
+            double policyShare,
+            long bytesPerToken,
+            long kvBytes) {
         public Result {
             speeds = List.copyOf(speeds);
         }
@@ -105,6 +112,8 @@ public final class SpeedTest {
         plan(policy, depth, promptTokens, refills ? newTokens : tokensPerFill).requireFits();
         List<Double> speeds = new ArrayList<>();
         long kvBytes = 0;
+        long allNanos = 0;
+        long policyNanos = 0;
         Session session = owner.session(policy);
         try {
             // The first round warms the code up and is not counted.
@@ -115,9 +124,16 @@ public final class SpeedTest {
                     fill(session.cache(), depth, tokensPerFill);
                 }
                 KvCache cache = session.cache();
+                if (promptTokens == 0) {
+                    // Before the clock starts: the first token touches memory that the others find warm.
+                    timeDecode(cache, 1);
+                }
+                long policyBefore = cache.policyNanos();
                 long nanos = promptTokens > 0 ? timePrefill(cache, promptTokens) : timeDecode(cache, newTokens);
                 if (round > 0) {
                     speeds.add(tokens * 1e9 / nanos);
+                    allNanos += nanos;
+                    policyNanos += cache.policyNanos() - policyBefore;
                 }
                 kvBytes = cache.lease().bytesInUse();
             }
@@ -126,7 +142,8 @@ public final class SpeedTest {
         }
         boolean prefill = promptTokens > 0;
         long bytesPerToken = prefill ? 0 : owner.model().weightBytes() + kvBytes;
-        return new Result(depth, tokens, prefill, speeds, bytesPerToken, kvBytes);
+        double policyShare = (double) policyNanos / allNanos;
+        return new Result(depth, tokens, prefill, speeds, policyShare, bytesPerToken, kvBytes);
     }
 
     private long timePrefill(KvCache cache, int count) {
@@ -144,8 +161,6 @@ public final class SpeedTest {
     private long timeDecode(KvCache cache, int count) {
         SplittableRandom random = new SplittableRandom(seed);
         float[] logits = new float[owner.model().config().vocabularySize()];
-        // One token before the clock starts: the first touches memory that the others find warm.
-        owner.decode(cache, random.nextInt(logits.length), () -> false, logits);
         long start = System.nanoTime();
         for (int index = 0; index < count; index++) {
             owner.decode(cache, random.nextInt(logits.length), () -> false, logits);

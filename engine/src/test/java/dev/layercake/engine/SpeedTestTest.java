@@ -24,13 +24,15 @@ final class SpeedTestTest {
             SpeedTest.Result prefill = test.prefill(Policies.parse("cake(budget=64)"), 0, 100, 1);
             assertThat(prefill.prefill()).isTrue();
             assertThat(prefill.deviation()).isZero();
+            assertThat(prefill.policyShare()).isBetween(Double.MIN_VALUE, 1.0);
+            assertThat(cake.policyShare()).isBetween(Double.MIN_VALUE, 1.0);
             assertThat(language.pool().openLeases()).isZero();
         }
     }
 
     @Test
     void meansAndDeviationsAreThoseOfASample() {
-        SpeedTest.Result result = new SpeedTest.Result(0, 1, false, List.of(1., 2., 3., 4.), 10, 0);
+        SpeedTest.Result result = new SpeedTest.Result(0, 1, false, List.of(1., 2., 3., 4.), 0, 10, 0);
         assertThat(result.mean()).isEqualTo(2.5);
         assertThat(result.deviation()).isEqualTo(Math.sqrt(5 / 3.));
         assertThat(result.bytesPerSecond()).isEqualTo(25);

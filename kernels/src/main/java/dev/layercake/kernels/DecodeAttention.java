@@ -312,7 +312,7 @@ final class DecodeAttention {
                 int runs = 0;
                 int tile = 0;
                 while (slot < to && tile < BLOCK_TILES) {
-                    int count = Math.min(to - slot, entries.rowsPerPage() - slot % entries.rowsPerPage());
+                    int count = Math.min(to - slot, entries.together(slot));
                     count = Math.min(count, (BLOCK_TILES - tile) * GroupProduct.KEYS);
                     if (anyVisible(entries, slot, count)) {
                         runSlot[runs] = slot;
@@ -380,13 +380,16 @@ final class DecodeAttention {
         }
 
         private boolean visible(KvRows entries, int slot) {
-            if (entries.replaced(slot)) {
+            if (entries.withheld(slot)) {
                 return false;
             }
             return shape.slidingWindow() == 0 || (long) position - entries.position(slot) < shape.slidingWindow();
         }
 
         private boolean anyVisible(KvRows entries, int slot, int count) {
+            if (entries.withholdsAll(slot, count)) {
+                return false;
+            }
             for (int i = 0; i < count; i++) {
                 if (visible(entries, slot + i)) {
                     return true;
@@ -475,7 +478,7 @@ final class DecodeAttention {
 
         private void mask(KvRows entries, int slot, int count, long runScores) {
             int filled = (count + GroupProduct.KEYS - 1) / GroupProduct.KEYS * GroupProduct.KEYS;
-            int firstUnseen = shape.slidingWindow() == 0 && !entries.replacesAny() ? count : 0;
+            int firstUnseen = shape.slidingWindow() == 0 && !entries.withholdsAny() ? count : 0;
             for (int i = firstUnseen; i < filled; i++) {
                 if (i >= count || !visible(entries, slot + i)) {
                     for (int member = 0; member < GroupProduct.QUERIES; member++) {

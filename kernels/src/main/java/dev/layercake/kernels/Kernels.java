@@ -128,7 +128,7 @@ public interface Kernels {
     /**
      * Attention of one token over all slots, the decode's; each key and value row is read once for the whole group.
      *
-     * @param rows one per KV head, slots in any order, lengths may differ
+     * @param rows one per KV head, slots in any order, lengths may differ; {@link KvRows#withhold} is obeyed
      * @param query [1 x queryHeads * headDim]
      * @param position of the query; with a sliding window older slots get probability 0
      * @param out as {@code query}
@@ -144,6 +144,17 @@ public interface Kernels {
             Tensor out,
             @Nullable Tensor probabilities,
             Workers workers);
+
+    /**
+     * For every page of keys the most that one of them can give a query (Quest's criterion): {@code scores[h][p]} is the
+     * largest, over the query heads of KV head h, of the sum over c of {@code max(q[c] * high[c], q[c] * low[c])}. The
+     * softmax's scale, which all pages share, is left out.
+     *
+     * @param bounds one per KV head: row p has the largest elements of a page's keys as its key and the smallest as its value
+     * @param query [1 x queryHeads * headDim]
+     * @param scores [kvHeads x at least as many as a head has pages] float32
+     */
+    void upperBounds(AttentionShape shape, KvRows[] bounds, Tensor query, Tensor scores, Workers workers);
 
     /**
      * Statistics of the window's attention; see {@link WindowStatistics}. Works head by head, so that memory stays

@@ -30,7 +30,9 @@ public final class KvRows {
     private int length;
     private @Nullable KvRows lower;
     private @Nullable Tensor balancer;
-    private @Nullable BitSet replaced;
+    private @Nullable BitSet withheld;
+    /** Slots that are withheld or not together; 0 if each is for itself. */
+    private int withheldRun;
 
     public KvRows(RowType keyType, RowType valueType, int headDim, int rowsPerPage) {
         if (rowsPerPage < 1) {
@@ -224,18 +226,43 @@ public final class KvRows {
         }
     }
 
-    /** Takes slots out of the attention of single tokens, for entries of other runs stand in for them; null for none. */
-    public void replace(@Nullable BitSet slots) {
-        replaced = slots;
+    /** Takes slots out of the attention of single tokens, because entries of other runs stand in for them; null for none. */
+    public void withhold(@Nullable BitSet slots) {
+        withheld = slots;
+        withheldRun = 0;
     }
 
-    /** Whether another entry stands in for a slot when a single token attends. */
-    boolean replaced(int slot) {
-        return replaced != null && replaced.get(slot);
+    /**
+     * Takes slots out of the attention of single tokens, which then does not read them.
+     *
+     * @param run slots that are taken out together, or not: slots {@code [i * run, (i + 1) * run)} for each i
+     */
+    public void withhold(BitSet slots, int run) {
+        if (run < 1) {
+            throw new IllegalArgumentException("runs of " + run);
+        }
+        withheld = slots;
+        withheldRun = run;
     }
 
-    boolean replacesAny() {
-        return replaced != null;
+    /** Whether a slot is taken out of the attention of single tokens. */
+    boolean withheld(int slot) {
+        return withheld != null && withheld.get(slot);
+    }
+
+    boolean withholdsAny() {
+        return withheld != null;
+    }
+
+    /** Whether all of these consecutive slots are taken out of the attention of single tokens. */
+    boolean withholdsAll(int slot, int count) {
+        return withheld != null && withheld.nextClearBit(slot) >= slot + count;
+    }
+
+    /** Consecutive slots from {@code slot} on that lie in one page and that a single token reads together or not at all. */
+    int together(int slot) {
+        int inPage = rowsPerPage - slot % rowsPerPage;
+        return withheldRun == 0 ? inPage : Math.min(inPage, withheldRun - slot % withheldRun);
     }
 
     private void multiply(long target, long factors) {

@@ -133,7 +133,7 @@ final class ScalarAttention {
         for (int slot = 0; slot < run.length(); slot++) {
             float logit = Float.NEGATIVE_INFINITY;
             int slotPosition = run.position(slot);
-            boolean visible = causal ? sees(run, slot, position) : !run.replaced(slot);
+            boolean visible = causal ? sees(run, slot, position) : !run.withheld(slot);
             if (slotPosition >= oldest && visible) {
                 run.decodeKey(slot, decoded);
                 logit = capped(dot(query) * shape.scale());

@@ -184,6 +184,30 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void upperBounds(AttentionShape shape, KvRows[] bounds, Tensor query, Tensor scores, Workers workers) {
+        Shapes.upperBounds(shape, bounds, query, scores);
+        int headDim = shape.headDim();
+        float[] high = new float[headDim];
+        float[] low = new float[headDim];
+        for (int head = 0; head < bounds.length; head++) {
+            for (int page = 0; page < bounds[head].length(); page++) {
+                bounds[head].readKey(page, high);
+                bounds[head].readValue(page, low);
+                float best = Float.NEGATIVE_INFINITY;
+                for (int member = head * shape.group(); member < (head + 1) * shape.group(); member++) {
+                    float sum = 0;
+                    for (int i = 0; i < headDim; i++) {
+                        float factor = query.get(0, (long) member * headDim + i);
+                        sum += Math.max(factor * high[i], factor * low[i]);
+                    }
+                    best = Math.max(best, sum);
+                }
+                scores.set(head, page, best);
+            }
+        }
+    }
+
+    @Override
     public void windowStatistics(
             AttentionShape shape,
             KvRows[] rows,

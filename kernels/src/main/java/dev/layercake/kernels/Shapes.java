@@ -136,6 +136,20 @@ final class Shapes {
         }
     }
 
+    static void upperBounds(AttentionShape shape, KvRows[] bounds, Tensor query, Tensor scores) {
+        queries(shape, bounds, query);
+        requireFloat32(scores, "scores");
+        for (KvRows head : bounds) {
+            if (query.rows() != 1
+                    || scores.rows() != bounds.length
+                    || scores.columns() < head.length()
+                    || !(head.keyType() instanceof DType && head.valueType() instanceof DType)) {
+                throw new IllegalArgumentException(
+                        scores + " of " + query + " for " + head.length() + " pages of " + head.keyType());
+            }
+        }
+    }
+
     static void windowStatistics(
             AttentionShape shape, KvRows[] rows, Tensor windowQueries, WindowStatistics statistics) {
         queries(shape, rows, windowQueries);

@@ -218,6 +218,12 @@ public final class SimdKernels implements Kernels {
     }
 
     @Override
+    public void upperBounds(AttentionShape shape, KvRows[] bounds, Tensor query, Tensor scores, Workers workers) {
+        Shapes.upperBounds(shape, bounds, query, scores);
+        new UpperBounds(shape, bounds, query, scores, workers).run();
+    }
+
+    @Override
     public void windowStatistics(
             AttentionShape shape,
             KvRows[] rows,

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -88,6 +90,82 @@ class SimdDecodeAttentionTest {
         KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 32);
         random.append(rows[0], 600, 0);
         check(shape, rows, 600, 1e-3f);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"16, 64", "16, 8", "24, 32", "5, 64", "64, 64"})
+    void withheldRunsAreNotRead(int run, int rowsPerPage) {
+        AttentionShape shape = new AttentionShape(6, 2, 64, 0.2f, 0, 0);
+        KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, rowsPerPage);
+        for (int head = 0; head < 2; head++) {
+            random.append(rows[head], 900 + head, 0);
+            BitSet withheld = new BitSet();
+            for (int first = 0; first + run < 900; first += run) {
+                withheld.set(first, first + run, (first / run + head) % 3 != 1);
+            }
+            rows[head].withhold(withheld, run);
+        }
+        check(shape, rows, 901, 1e-5f);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"8, 2, 64, BF16", "6, 2, 80, F16", "5, 1, 96, F32", "16, 1, 32, Q8_0", "3, 3, 17, F32", "13, 1, 1, F32"
+    })
+    void upperBoundsAgreeWithTheSpecification(int queryHeads, int kvHeads, int headDim, DType type) {
+        AttentionShape shape = new AttentionShape(queryHeads, kvHeads, headDim, 0.2f, 0, 0);
+        KvRows[] bounds = RandomEntries.rows(shape, type, type, 32);
+        for (int head = 0; head < kvHeads; head++) {
+            random.append(bounds[head], 300 - 7 * head, 0);
+        }
+        Tensor query = random.queries(shape, 1);
+        Tensor expected = Tensor.allocate(arena, DType.F32, kvHeads, 310);
+        scalar.upperBounds(shape, bounds, query, expected, alone);
+        for (int threads = 1; threads <= 3; threads++) {
+            try (Workers workers = new Workers(threads)) {
+                Tensor scores = Tensor.allocate(arena, DType.F32, kvHeads, 310);
+                new SimdKernels().upperBounds(shape, bounds, query, scores, workers);
+                assertThat(scores.toArray()).containsExactly(expected.toArray(), within(1e-4f));
+            }
+        }
+    }
+
+    /** A bound is never below what any key between the extremes gives. */
+    @Test
+    void noKeyOfAPageExceedsItsBound() {
+        AttentionShape shape = new AttentionShape(2, 1, 8, 1, 0, 0);
+        KvRows[] keys = RandomEntries.rows(shape, DType.F32, DType.F32, 16);
+        random.append(keys[0], 16, 0);
+        KvRows[] bounds = RandomEntries.rows(shape, DType.F32, DType.F32, 16);
+        random.append(bounds[0], 1, 0);
+        float[] high = new float[8];
+        float[] low = new float[8];
+        Arrays.fill(high, Float.NEGATIVE_INFINITY);
+        Arrays.fill(low, Float.POSITIVE_INFINITY);
+        float[] key = new float[8];
+        for (int slot = 0; slot < 16; slot++) {
+            keys[0].readKey(slot, key);
+            for (int i = 0; i < 8; i++) {
+                high[i] = Math.max(high[i], key[i]);
+                low[i] = Math.min(low[i], key[i]);
+            }
+        }
+        bounds[0].writeKey(0, high);
+        bounds[0].writeValue(0, low);
+        Tensor query = random.queries(shape, 1);
+        Tensor scores = Tensor.allocate(arena, DType.F32, 1, 1);
+        new SimdKernels().upperBounds(shape, bounds, query, scores, alone);
+        float best = Float.NEGATIVE_INFINITY;
+        for (int slot = 0; slot < 16; slot++) {
+            keys[0].readKey(slot, key);
+            for (int head = 0; head < 2; head++) {
+                float product = 0;
+                for (int i = 0; i < 8; i++) {
+                    product += key[i] * query.get(0, head * 8L + i);
+                }
+                best = Math.max(best, product);
+            }
+        }
+        assertThat(scores.get(0, 0)).isGreaterThanOrEqualTo(best).isFinite();
     }
 
     private void check(AttentionShape shape, KvRows[] rows, int position, float tolerance) {

@@ -230,19 +230,19 @@ class SimdLowBitsTest {
         AttentionShape shape = new AttentionShape(4, 2, 64, 0.125f, 0, 0);
         KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 32);
         KvRows[] fewer = RandomEntries.rows(shape, DType.F32, DType.F32, 32);
-        BitSet replaced = new BitSet();
+        BitSet withheld = new BitSet();
         Tensor room = Tensor.allocate(arena, DType.F32, 1, 64);
         for (int head = 0; head < 2; head++) {
             random.append(rows[head], 300 + head, 0);
             for (int slot = 0; slot < rows[head].length(); slot++) {
-                replaced.set(slot, slot % 3 == 0 || (slot >= 64 && slot < 128));
-                if (!replaced.get(slot)) {
+                withheld.set(slot, slot % 3 == 0 || (slot >= 64 && slot < 128));
+                if (!withheld.get(slot)) {
                     addTo(fewer[head], rows[head], slot, room);
                 }
             }
         }
-        rows[0].replace(replaced);
-        rows[1].replace(replaced);
+        rows[0].withhold(withheld);
+        rows[1].withhold(withheld);
         Tensor query = random.queries(shape, 1);
         try (Workers workers = new Workers(2)) {
             for (Kernels kernels : new Kernels[] {scalar, new SimdKernels()}) {

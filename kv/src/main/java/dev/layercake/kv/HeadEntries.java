@@ -17,6 +17,7 @@ final class HeadEntries {
     private final PagedRows entries;
     private final KvRows rows;
     private final @Nullable LowTier low;
+    private final @Nullable KeyBounds bounds;
     private int[] order = new int[0];
     private boolean ordered = true;
     /** Keys of the sinks as they were stored, by position, once they are shown at other positions; see {@link #showSinks}. */
@@ -34,6 +35,7 @@ final class HeadEntries {
         if (low != null) {
             rows.lower(low.rows());
         }
+        this.bounds = layout.bounds() == null ? null : new KeyBounds(lease, layout.bounds(), layout.headDim());
     }
 
     KvRows rows() {
@@ -60,9 +62,16 @@ final class HeadEntries {
         return low == null ? 0 : low.length();
     }
 
-    /** Pages of both tiers. */
+    /** What is known of the keys without reading them; only of a policy that reads few. */
+    KeyBounds bounds() {
+        return Objects.requireNonNull(bounds, "bounds of keys");
+    }
+
+    /** Pages of all tiers. */
     int pageCount() {
-        return rows.pageCount() + (low == null ? 0 : low.rows().pageCount());
+        return rows.pageCount()
+                + (low == null ? 0 : low.rows().pageCount())
+                + (bounds == null ? 0 : bounds.pageCount());
     }
 
     /** The attention that the entry at a slot has got so far; 0 if nobody counts it. */
@@ -172,6 +181,9 @@ final class HeadEntries {
         sinkKeys = new float[0][];
         if (low != null) {
             low.clear();
+        }
+        if (bounds != null) {
+            bounds.clear();
         }
         orderBySlot();
     }
@@ -339,6 +351,9 @@ final class HeadEntries {
         entries.copyFrom(other.entries);
         if (low != null && other.low != null) {
             low.copyFrom(other.low);
+        }
+        if (bounds != null && other.bounds != null) {
+            bounds.copyFrom(other.bounds);
         }
         lease.countEntries(rows.length() + lowLength());
         order = other.order.clone();

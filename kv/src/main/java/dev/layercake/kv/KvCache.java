@@ -28,10 +28,12 @@ public final class KvCache implements AutoCloseable {
     private final StepJudge judge;
     private final @Nullable SlowCopy slow;
     private final @Nullable Prefetch prefetch;
+    private final @Nullable PageChoice pages;
     private int guess = -1;
     private int tokensSeen;
     private int tokensRunning;
     private int nextRotation;
+    private long policyNanos;
     private ModelParts parts = ModelParts.NONE;
     private @Nullable AutoCloseable running;
 
@@ -59,6 +61,7 @@ public final class KvCache implements AutoCloseable {
             this.slow = null;
             this.prefetch = null;
         }
+        this.pages = policy.retention() instanceof Retention.ReadFew few ? new PageChoice(few) : null;
     }
 
     private static Path temporaryFolder() {
@@ -99,6 +102,19 @@ public final class KvCache implements AutoCloseable {
             length = Math.min(length, policy.allocator().budget() + 1L);
         }
         return new Rotations(nextRotation, newTokens, Math.toIntExact(length), slots);
+    }
+
+    /**
+     * Time that the policy has taken since the cache was made, as the calling thread saw it: gathering what it judges by,
+     * judging and cutting, in prompts and in decode steps.
+     */
+    public long policyNanos() {
+        return policyNanos;
+    }
+
+    /** Counts the time since {@code start}, a {@link System#nanoTime}, as the policy's. */
+    void countPolicyTime(long start) {
+        policyNanos += System.nanoTime() - start;
     }
 
     /** The position that the rotary embedding of the next token has. */
@@ -189,17 +205,34 @@ public final class KvCache implements AutoCloseable {
         return prefetch == null ? new int[0] : prefetch.positions(layer, kvHead);
     }
 
-    /** Moves what is no longer recent in a layer to the low tier, if the policy holds a copy in few bits. */
+    /**
+     * Brings what lies beside a layer's entries up to date with them: moves what is no longer recent to the low tier if the
+     * policy holds a copy in few bits, bounds new pages if it reads few.
+     */
     void settle(int index, Workers workers) {
-        if (!(policy.retention() instanceof Retention.LowCopy copy)) {
-            return;
-        }
         HeadEntries[] heads = layers[index].heads();
-        workers.run((worker, count) -> {
-            for (int head = worker; head < heads.length; head += count) {
-                settle(index, head, copy);
-            }
-        });
+        switch (policy.retention()) {
+            case Retention.Drop drop -> {}
+            case Retention.LowBit lowBit -> {}
+            case Retention.LowCopy copy ->
+                workers.run((worker, count) -> {
+                    for (int head = worker; head < heads.length; head += count) {
+                        settle(index, head, copy);
+                    }
+                });
+            case Retention.ReadFew few ->
+                workers.run((worker, count) -> {
+                    for (int head = worker; head < heads.length; head += count) {
+                        heads[head].bounds().follow(heads[head].rows());
+                    }
+                });
+        }
+    }
+
+    /** Which pages a token reads; null if all. */
+    @Nullable
+    PageChoice pages() {
+        return pages;
     }
 
     /** How many of so many exact entries of a head {@link #settle} moves. */
@@ -389,6 +422,7 @@ public final class KvCache implements AutoCloseable {
             LayerEntries layer = layers[index];
             for (HeadEntries head : layer.heads()) {
                 head.rows().showAll();
+                head.rows().withhold(null);
                 head.clear();
             }
             layer.countedAt = 0;

@@ -258,13 +258,14 @@ public record KvPlan(
         }
 
         long pages(long entries) {
-            return (entries + rowsPerPage - 1) / rowsPerPage + raggedPages;
+            return (entries + rowsPerPage - 1) / rowsPerPage + raggedPages + tiers.boundPages(entries);
         }
 
         /** Pages of so many entries in at most so many layers: each may leave all but one row of its last page empty. */
         private long pagesAtMost(long entries, int inLayers) {
             long nonEmpty = Math.min(entries, inLayers);
-            return (entries + nonEmpty * (rowsPerPage - 1)) / rowsPerPage + raggedPages;
+            long boundPages = tiers.boundPages(entries) + (tiers.bounds() == null ? 0 : nonEmpty);
+            return (entries + nonEmpty * (rowsPerPage - 1)) / rowsPerPage + raggedPages + boundPages;
         }
 
         /**

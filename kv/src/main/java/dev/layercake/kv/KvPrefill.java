@@ -288,12 +288,14 @@ public final class KvPrefill implements AutoCloseable {
      */
     public void showQueries(AttentionShape shape, Tensor queries) {
         require(inLayer, "queries are shown");
+        long start = System.nanoTime();
         if (balances()) {
             largest.addQueries(queries, shape.group());
         }
         if (judges()) {
             evidence.addQueries(shape, queries);
         }
+        cache.countPolicyTime(start);
     }
 
     /** Whether {@link #addAttention} must be called for all tokens of every layer. */
@@ -311,7 +313,9 @@ public final class KvPrefill implements AutoCloseable {
      */
     public void addAttention(AttentionShape shape, int firstToken, Tensor queries, Tensor softmax) {
         require(inLayer, "attention is added");
+        long start = System.nanoTime();
         evidence.addAttention(shape, firstToken, queries, softmax);
+        cache.countPolicyTime(start);
     }
 
     /**
@@ -325,7 +329,9 @@ public final class KvPrefill implements AutoCloseable {
         if (!usesPlainQueries()) {
             return;
         }
+        long start = System.nanoTime();
         evidence.addPlainQueries(shape, firstToken, queries);
+        cache.countPolicyTime(start);
     }
 
     /**
@@ -337,6 +343,7 @@ public final class KvPrefill implements AutoCloseable {
     public void endLayer(AttentionShape shape, @Nullable Tensor windowQueries) {
         require(inLayer, "a layer ends");
         inLayer = false;
+        long start = System.nanoTime();
         LayerEntries entries = cache.layer(layer);
         if (balances()) {
             largest.balance(entries);
@@ -373,6 +380,7 @@ public final class KvPrefill implements AutoCloseable {
         }
         stages[layer] = counts();
         cache.settle(layer, workers);
+        cache.countPolicyTime(start);
     }
 
     private void requireQueries(@Nullable Tensor windowQueries) {

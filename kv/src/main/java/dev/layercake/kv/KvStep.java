@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * for each layer:  rows = append(layer, keys, values)
+ *                  look(shape, query)
  *                  probabilities = step.probabilities(shape)
  *                  kernels.attendOne(shape, rows, query, position(), out, probabilities, workers)
  *                  endLayer(probabilities)
@@ -53,6 +54,21 @@ public final class KvStep implements AutoCloseable {
         return entries.rows();
     }
 
+    /**
+     * Lets the policy choose what of the running layer the token's attention reads.
+     *
+     * @param query [1 x queryHeads * headDim] float32, rotary embedding applied
+     */
+    public void look(AttentionShape shape, Tensor query) {
+        require(inLayer, "the token looks");
+        PageChoice pages = cache.pages();
+        if (pages != null) {
+            long start = System.nanoTime();
+            pages.choose(layer, cache.layer(layer), shape, query, kernels, workers);
+            cache.countPolicyTime(start);
+        }
+    }
+
     /** Where attention must leave its probabilities for {@link #endLayer}; null if this layer does not need them now. */
     public @Nullable Tensor probabilities(AttentionShape shape) {
         require(inLayer, "probabilities are asked for");
@@ -67,8 +83,14 @@ public final class KvStep implements AutoCloseable {
     public void endLayer(@Nullable Tensor probabilities) {
         require(inLayer, "a layer ends");
         inLayer = false;
+        long start = System.nanoTime();
+        PageChoice pages = cache.pages();
+        if (pages != null) {
+            pages.release(cache.layer(layer));
+        }
         cache.layer(layer).evict(cache, layer, probabilities, workers);
         cache.settle(layer, workers);
+        cache.countPolicyTime(start);
     }
 
     /** Ends the pass: the token belongs to the text now. */

@@ -70,11 +70,11 @@ final class Prefetch implements AutoCloseable {
             KvRows fetched = layer.now()[head].rows();
             one.rows().lower(fetched);
             fetched.lower(one.lowRows());
-            BitSet replaced = new BitSet(one.lowLength());
+            BitSet withheld = new BitSet(one.lowLength());
             for (int slot = 0; slot < fetched.length(); slot++) {
-                replaced.set(fetched.position(slot));
+                withheld.set(fetched.position(slot));
             }
-            one.lowRows().replace(replaced.isEmpty() ? null : replaced);
+            one.lowRows().withhold(withheld.isEmpty() ? null : withheld);
         }
     }
 
@@ -228,7 +228,7 @@ final class Prefetch implements AutoCloseable {
                 layer.now()[head].truncate(0);
                 layer.next()[head].truncate(0);
                 entries[index].head(head).rows().lower(entries[index].head(head).lowRows());
-                entries[index].head(head).lowRows().replace(null);
+                entries[index].head(head).lowRows().withhold(null);
             }
         }
     }

@@ -17,13 +17,15 @@ import org.jspecify.annotations.Nullable;
  * @param keyType of the entries kept in full; {@code valueType} likewise
  * @param rowsPerPage of them
  * @param low the others; null if they are dropped
+ * @param bounds what is known of keys without reading them; null if attention reads all of them
  */
 record TierLayout(
         int headDim,
         RowType keyType,
         RowType valueType,
         int rowsPerPage,
-        @Nullable Low low) {
+        @Nullable Low low,
+        @Nullable Bounds bounds) {
 
     /**
      * Entries in few bits.
@@ -33,6 +35,15 @@ record TierLayout(
     record Low(RowType keyType, RowType valueType, int rowsPerPage, int block) {}
 
     /**
+     * The bounds of keys.
+     *
+     * @param type of an element
+     * @param page entries that share a row of bounds
+     * @param rowsPerPage rows of bounds in a page of the pool
+     */
+    record Bounds(DType type, int page, int rowsPerPage) {}
+
+    /**
      * The tiers of a policy in a pool of a layout.
      *
      * @throws LayercakeException bad input if the layout's heads cannot be kept as the policy says
@@ -40,10 +51,22 @@ record TierLayout(
     static TierLayout of(KvLayout layout, int rowsPerPage, KvPolicy policy) {
         return switch (policy.retention()) {
             case Retention.Drop drop ->
-                new TierLayout(layout.headDim(), layout.keyType(), layout.valueType(), rowsPerPage, null);
+                new TierLayout(layout.headDim(), layout.keyType(), layout.valueType(), rowsPerPage, null, null);
+            case Retention.ReadFew retention -> bounded(layout, rowsPerPage, policy, retention);
             case Retention.LowBit retention -> lowBit(layout, rowsPerPage, policy, retention);
             case Retention.LowCopy retention -> lowCopy(layout, rowsPerPage, policy, retention);
         };
+    }
+
+    private static TierLayout bounded(KvLayout layout, int rowsPerPage, KvPolicy policy, Retention.ReadFew retention) {
+        DType type = layout.keyType().quantized() ? DType.F32 : layout.keyType();
+        long fitting = KvPool.pageBytes(layout, rowsPerPage) / (2 * type.rowBytes(layout.headDim()));
+        if (fitting == 0) {
+            throw LayercakeException.badInput("Policy " + policy.spec() + ": a page of " + rowsPerPage + " entries in "
+                    + layout.keyType() + " does not hold the bounds of a key; use another type of keys.");
+        }
+        Bounds bounds = new Bounds(type, retention.page(), Math.toIntExact(fitting));
+        return new TierLayout(layout.headDim(), layout.keyType(), layout.valueType(), rowsPerPage, null, bounds);
     }
 
     private static TierLayout lowBit(KvLayout layout, int rowsPerPage, KvPolicy policy, Retention.LowBit retention) {
@@ -59,7 +82,8 @@ record TierLayout(
                 high.keyType(),
                 high.valueType(),
                 Math.toIntExact(pageBytes / high.entryBytes()),
-                new Low(low, low, Math.toIntExact(pageBytes / lowBytes), 1));
+                new Low(low, low, Math.toIntExact(pageBytes / lowBytes), 1),
+                null);
     }
 
     private static TierLayout lowCopy(KvLayout layout, int rowsPerPage, KvPolicy policy, Retention.LowCopy retention) {
@@ -75,7 +99,7 @@ record TierLayout(
                     + " entries does not hold a group of " + block + " tokens in few bits; use a smaller group.");
         }
         Low low = new Low(keys, values, Math.toIntExact(fitting), block);
-        return new TierLayout(headDim, layout.keyType(), layout.valueType(), rowsPerPage, low);
+        return new TierLayout(headDim, layout.keyType(), layout.valueType(), rowsPerPage, low, null);
     }
 
     private static void requireSmaller(long lowBytes, long highBytes, KvLayout layout, KvPolicy policy) {
@@ -90,6 +114,11 @@ record TierLayout(
     /** Whether entries that are not kept in full stay in few bits. */
     boolean hasLow() {
         return low != null;
+    }
+
+    /** Pages that the bounds of a head's keys take. */
+    long boundPages(long entries) {
+        return bounds == null ? 0 : Math.ceilDiv(entries / bounds.page(), bounds.rowsPerPage());
     }
 
     /** Of the low tier; 1 if there is none. */

@@ -16,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What holds for every policy, whatever it keeps. */
 class PolicyContractTest {
@@ -69,6 +70,12 @@ class PolicyContractTest {
             specs.add(budgeted + "+every(steps=7)");
         }
         specs.add("snapkv" + small + "+ada+every(steps=3)");
+        specs.add("snapkv" + small + "+every(steps=4,ratio=0.5)");
+        specs.add("cake" + small + "+ada+every(steps=3,ratio=0.2)");
+        specs.add("snapkv" + small + "+every(steps=1,ratio=0.6)+ada");
+        specs.add("h2o(budget=16)+every(steps=2,ratio=0.9)");
+        specs.add("streaming(budget=16)+every(steps=5,ratio=0)");
+        specs.add("quest(budget=8,page=4,dense=1)");
         specs.add("cake" + small + "+lowbit+every(steps=5)");
         for (String variant : List.of(
                 "expected(budget=16,sinks=0,epsilon=0.01,covariance=false)",
@@ -160,26 +167,48 @@ class PolicyContractTest {
         KvPolicy policy = ToyProfiles.policy(spec, LAYOUT);
         try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, policy, 61, 20, 4)) {
             sequence.prompt(61);
-            checkBudget(sequence, policy, 0);
+            int prompts = policy.allocator().budget();
+            checkBudget(
+                    sequence,
+                    policy,
+                    prompts < Integer.MAX_VALUE ? prompts : policy.allocator().budget(61),
+                    0);
             checkProtected(sequence, policy);
             int appended = policy.schedule().eachStep() ? policy.schedule().spare() : 20;
             sequence.steps(20);
-            checkBudget(sequence, policy, appended);
+            checkBudget(sequence, policy, policy.allocator().budget(81), appended);
             checkProtected(sequence, policy);
         }
     }
 
-    private static void checkBudget(ToySequence sequence, KvPolicy policy, int appended) {
+    /** What CompressionRatioDecodingPress keeps: a share of all tokens, whatever the prompt was cut to. */
+    @ParameterizedTest
+    @ValueSource(strings = {"snapkv(budget=16,window=6)", "cake(budget=40,window=6)+ada", "h2o(budget=16,recent=4)"})
+    void decodingKeepsAShareOfTheText(String spec) {
+        KvPolicy policy = Policies.parse(spec + "+every(steps=1,ratio=0.5)");
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, policy, 45, 30, 4)) {
+            sequence.prompt(20);
+            sequence.steps(30);
+            long total =
+                    sequence.cache.slices().stream().mapToLong(Slice::total).sum();
+            int heads = LAYOUT.layers() * LAYOUT.kvHeads();
+            // Heads of different counts are rounded down one by one.
+            assertThat(total).isBetween(24L * heads, 25L * heads);
+        }
+    }
+
+    private static void checkBudget(ToySequence sequence, KvPolicy policy, long budget, int appended) {
         long total = sequence.cache.slices().stream().mapToLong(Slice::total).sum();
         long heads = (long) LAYOUT.layers() * LAYOUT.kvHeads();
+        boolean growsIntoIt = policy.spec().matches(".*every.*ratio=.*") && sequence.cache.tokensSeen() != 61;
         boolean rounded = policy.spec().matches(".*rounding=(official|adakv|kvpress).*");
         if (policy.allocator().budget(sequence.cache.tokensSeen()) == Integer.MAX_VALUE) {
             assertThat(total).isLessThanOrEqualTo(heads * sequence.cache.tokensSeen());
         } else if (policy.evicts() && !rounded) {
-            long budget = policy.allocator().budget(sequence.cache.tokensSeen());
             assertThat(total).isLessThanOrEqualTo(heads * (budget + appended));
             if (policy.allocator().monotone()
                     && policy.selection().fillsBudget()
+                    && !growsIntoIt
                     && policy.schedule().spare() == 0) {
                 assertThat(total).as("the whole budget is used").isEqualTo(heads * (budget + appended));
             }
@@ -299,7 +328,11 @@ class PolicyContractTest {
             sequence.steps(25);
             sequence.checkRows();
             if (policy.schedule().eachStep()) {
-                checkBudget(sequence, policy, policy.schedule().spare());
+                checkBudget(
+                        sequence,
+                        policy,
+                        policy.allocator().budget(25),
+                        policy.schedule().spare());
             }
         }
     }

@@ -172,6 +172,7 @@ final class ToySequence implements AutoCloseable {
                 for (int layer = 0; layer < layout.layers(); layer++) {
                     KvRows[] rows = step.append(
                             layer, turnedKeys(layer, position, 1, arena), values(layer, position, 1, arena));
+                    step.look(shape, queries(layer, position, 1, arena));
                     Tensor probabilities = step.probabilities(shape);
                     kernels.attendOne(
                             shape, rows, queries(layer, position, 1, arena), position, out, probabilities, workers);

@@ -232,6 +232,7 @@ public final class Forward implements AutoCloseable {
                 project(layerWeights, tokenHidden, token);
                 rotate(layer, token, tokenRope, 0);
                 KvRows[] rows = step.append(layer, token.keys(), token.values());
+                step.look(shape, token.queries());
                 Tensor probabilities = step.probabilities(shape);
                 kernels.attendOne(
                         shape, rows, token.queries(), step.position(), token.attended(), probabilities, workers);

@@ -15,6 +15,7 @@ final class Methods {
                     BaselineMethods.ALL,
                     AttentionMethods.ALL,
                     PrecisionMethods.ALL,
+                    RetrievalMethods.ALL,
                     TextMethods.ALL,
                     LearnedMethods.ALL)
             .flatMap(List::stream)

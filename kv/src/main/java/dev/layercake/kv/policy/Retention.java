@@ -58,6 +58,27 @@ public sealed interface Retention {
         }
     }
 
+    /**
+     * They stay, but a decode step reads only the pages that can matter most to its query: Quest (Tang et al., ICML 2024,
+     * arXiv 2406.10774; mit-han-lab/quest). A page's worth to a query is the most that a key within the page's channel-wise
+     * bounds could give it. Nothing is saved but time; prompts read everything.
+     *
+     * <p>Deviations: the query heads of a group share one choice, by the best of their worths, so that an entry is read once
+     * for all of them (the published code has no groups); the newest page is read in any case and counts.
+     *
+     * @param budget entries that a head reads, in whole pages; at least one page is read
+     * @param page entries of a page
+     * @param dense layers, the first ones, that read everything
+     */
+    record ReadFew(int budget, int page, int dense) implements Retention {
+        public ReadFew {
+            if (budget < 1 || page < 1 || dense < 0) {
+                throw new IllegalArgumentException(
+                        budget + " entries in pages of " + page + ", " + dense + " dense layers");
+            }
+        }
+    }
+
     /** The type of the entries that are kept while the others go to few bits. */
     enum High {
         /** The cache's own. */

@@ -1,0 +1,90 @@
+package dev.layercake.kv;
+
+import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.DType;
+import dev.layercake.kernels.Kernels;
+import dev.layercake.kernels.KvRows;
+import dev.layercake.kernels.Tensor;
+import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.Ranking;
+import dev.layercake.kv.policy.Retention;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.BitSet;
+
+/**
+ * Which pages of a layer a token reads: those that can matter most to it by their {@link KeyBounds}, and always the newest
+ * ones. Each KV head chooses for itself, for all its query heads together.
+ *
+ * <p>Keeps its arrays from step to step.
+ */
+final class PageChoice {
+    private final Retention.ReadFew rule;
+    private BitSet[] unread = new BitSet[0];
+    private Tensor scores = Tensor.allocate(Arena.ofAuto(), DType.F32, 1, 1);
+    private long[] keys = new long[0];
+
+    PageChoice(Retention.ReadFew rule) {
+        this.rule = rule;
+    }
+
+    /** Withholds the pages that the token need not read, until {@link #release}. */
+    void choose(int layer, LayerEntries entries, AttentionShape shape, Tensor query, Kernels kernels, Workers workers) {
+        HeadEntries[] heads = entries.heads();
+        KvRows[] bounds = new KvRows[heads.length];
+        int most = 0;
+        for (int head = 0; head < heads.length; head++) {
+            bounds[head] = heads[head].bounds().rows();
+            most = Math.max(most, heads[head].length());
+        }
+        if (layer < rule.dense() || most <= rule.budget()) {
+            return;
+        }
+        prepare(heads.length, bounds);
+        kernels.upperBounds(shape, bounds, query, scores, workers);
+        for (int head = 0; head < heads.length; head++) {
+            withhold(heads[head], head);
+        }
+    }
+
+    private void prepare(int heads, KvRows[] bounds) {
+        if (unread.length != heads) {
+            unread = new BitSet[heads];
+            Arrays.setAll(unread, head -> new BitSet());
+        }
+        int longest = 1;
+        for (KvRows head : bounds) {
+            longest = Math.max(longest, head.length());
+        }
+        if (scores.rows() != heads || scores.columns() < longest) {
+            // Freed by the garbage collector: it is small, and nobody would know when to close it.
+            scores = Tensor.allocate(Arena.ofAuto(), DType.F32, heads, longest + longest / 2);
+            keys = new long[longest + longest / 2];
+        }
+    }
+
+    /** The newest page, full or not, is read whatever its bound, and counts. */
+    private void withhold(HeadEntries entries, int head) {
+        int pages = Math.ceilDiv(entries.length(), rule.page());
+        int judged = pages - 1;
+        int chosen = Math.clamp(rule.budget() / rule.page() - 1L, 0, judged);
+        for (int page = 0; page < judged; page++) {
+            keys[page] = Ranking.key(scores.get(head, page), page);
+        }
+        Ranking.select(keys, judged, chosen);
+        BitSet slots = unread[head];
+        slots.clear();
+        for (int rank = chosen; rank < judged; rank++) {
+            int first = Ranking.tieBreaker(keys[rank]) * rule.page();
+            slots.set(first, first + rule.page());
+        }
+        entries.rows().withhold(slots, rule.page());
+    }
+
+    /** Lets the layer be read whole again. */
+    void release(LayerEntries entries) {
+        for (KvRows head : entries.rows()) {
+            head.withhold(null);
+        }
+    }
+}
