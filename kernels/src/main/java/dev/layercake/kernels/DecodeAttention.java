@@ -1,6 +1,7 @@
 package dev.layercake.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -254,6 +255,11 @@ final class DecodeAttention {
         private final int[] runTile = new int[BLOCK_TILES];
         private boolean bfloat16Keys;
         private boolean bfloat16Values;
+        /** The channels of a key that the run at hand has, and in what type. */
+        private int[] channels = new int[0];
+
+        private int keyElements;
+        private RowType keyType = DType.F32;
         /** Whether the run that the span is at leaves probabilities. */
         private boolean told;
         /** Where its slots begin in the probabilities. */
@@ -291,17 +297,20 @@ final class DecodeAttention {
 
         /** Puts queries and sums into the places in which a run wants them. */
         private void arrange(KvRows run, int head, boolean begun) {
-            boolean whole = headDim % (2 * Lanes.COUNT) == 0;
             boolean keysBefore = bfloat16Keys;
             boolean valuesBefore = bfloat16Values;
-            bfloat16Keys = run.keyType() == DType.BF16 && whole;
-            bfloat16Values = run.valueType() == DType.BF16 && whole;
+            int[] channelsBefore = channels;
+            channels = run.channels();
+            keyElements = channels.length == 0 ? headDim : channels.length;
+            keyType = run.keyType() instanceof SomeChannels some ? some.type() : run.keyType();
+            bfloat16Keys = keyType == DType.BF16 && keyElements % (2 * Lanes.COUNT) == 0;
+            bfloat16Values = run.valueType() == DType.BF16 && headDim % (2 * Lanes.COUNT) == 0;
             if (!begun) {
                 reset();
             } else if (valuesBefore != bfloat16Values) {
                 moveSums(valuesBefore);
             }
-            if (!begun || keysBefore != bfloat16Keys) {
+            if (!begun || keysBefore != bfloat16Keys || !Arrays.equals(channelsBefore, channels)) {
                 fillQueries(head);
             }
         }
@@ -358,8 +367,9 @@ final class DecodeAttention {
                     boolean real = inGroup < shape.group();
                     long source = query + ((long) head * shape.group() + inGroup) * headDim * Float.BYTES;
                     for (int i = 0; i < padded; i++) {
-                        float value = real && i < headDim
-                                ? Memory.float32(source + (long) i * Float.BYTES) * shape.scale()
+                        int channel = channels.length == 0 || i >= channels.length ? i : channels[i];
+                        float value = real && i < keyElements
+                                ? Memory.float32(source + (long) channel * Float.BYTES) * shape.scale()
                                 : 0f;
                         Memory.putFloat32(queries + tile * tileBytes + place(i, member, bfloat16Keys), value);
                     }
@@ -435,19 +445,25 @@ final class DecodeAttention {
         private void scoreRun(KvRows entries, int slot, int count, int firstTile) {
             long keys = entries.keyAddress(slot);
             long stride = entries.keyRowBytes();
-            boolean inPlace = bfloat16Keys || (entries.keyType() == DType.F32 && padded == headDim);
+            int keyVectors = Lanes.padded(keyElements) / Lanes.COUNT;
+            boolean inPlace = bfloat16Keys || (keyType == DType.F32 && keyElements % Lanes.COUNT == 0);
             if (!inPlace) {
-                long decodedStride = (long) padded * Float.BYTES;
-                RowDecoder.decodeKeys(entries, slot, count, decoded, decodedStride, padded);
+                int keyPadded = keyVectors * Lanes.COUNT;
+                stride = (long) keyPadded * Float.BYTES;
                 keys = decoded;
-                stride = decodedStride;
+                if (channels.length == 0) {
+                    RowDecoder.decodeKeys(entries, slot, count, keys, stride, keyPadded);
+                } else {
+                    RowDecoder.decodeStoredKeys(entries, slot, count, keys, stride, keyPadded);
+                }
             }
             for (int tile = 0; tile < queryTiles; tile++) {
                 long target = scores + tile * scoreBytes + (long) firstTile * GroupProduct.TILE_BYTES;
                 if (bfloat16Keys) {
-                    GroupProduct.scoresBfloat16(keys, stride, count, vectors / 2, queries + tile * tileBytes, target);
+                    GroupProduct.scoresBfloat16(
+                            keys, stride, count, keyVectors / 2, queries + tile * tileBytes, target);
                 } else {
-                    GroupProduct.scores(keys, stride, count, vectors, queries + tile * tileBytes, target);
+                    GroupProduct.scores(keys, stride, count, keyVectors, queries + tile * tileBytes, target);
                 }
             }
         }

@@ -2,6 +2,7 @@ package dev.layercake.kernels;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +31,9 @@ public final class KvRows {
     private int length;
     private @Nullable KvRows lower;
     private @Nullable Tensor balancer;
+    /** The channels of a key that are stored, if not all are. */
+    private int[] channels = new int[0];
+
     private @Nullable BitSet withheld;
     /** Slots that are withheld or not together; 0 if each is for itself. */
     private int withheldRun;
@@ -45,6 +49,7 @@ public final class KvRows {
         this.keyRowBytes = keyType.rowBytes(headDim);
         this.valueRowBytes = valueType.rowBytes(headDim);
         if (valueType instanceof ChannelBits
+                || valueType instanceof SomeChannels
                 || (keyType instanceof ChannelBits blocks && rowsPerPage % blocks.rows() != 0)) {
             throw new IllegalArgumentException(
                     "keys in " + keyType + ", values in " + valueType + ", " + rowsPerPage + " rows per page");
@@ -152,6 +157,55 @@ public final class KvRows {
         balancer = newBalancer;
     }
 
+    /** The channels of a key that are stored, ascending; empty if the keys' type is not {@link SomeChannels}, or nobody chose. */
+    public int[] channels() {
+        return channels;
+    }
+
+    /**
+     * Says which channels of keys are stored from here on; nothing may be stored yet, and the keys' type must be
+     * {@link SomeChannels}.
+     *
+     * @param kept ascending, as many as the type has
+     */
+    public void channels(int[] kept) {
+        boolean ascending = IntStream.range(1, kept.length).allMatch(i -> kept[i - 1] < kept[i]);
+        if (length > 0
+                || !(keyType instanceof SomeChannels some && some.kept() == kept.length)
+                || !ascending
+                || kept[0] < 0
+                || kept[kept.length - 1] >= headDim) {
+            throw new IllegalArgumentException(
+                    "channels " + Arrays.toString(kept) + " for " + length + " entries with keys of " + keyType);
+        }
+        channels = kept.clone();
+    }
+
+    /** Puts the first elements of a widened key, those that are stored, where they belong, and zeros between them. */
+    void spread(long key) {
+        int next = headDim;
+        for (int i = channels.length - 1; i >= 0; i--) {
+            float element = Memory.float32(key + (long) i * Float.BYTES);
+            zero(key, channels[i] + 1, next);
+            next = channels[i];
+            Memory.putFloat32(key + (long) next * Float.BYTES, element);
+        }
+        zero(key, 0, next);
+    }
+
+    private static void zero(long key, int from, int to) {
+        for (int i = from; i < to; i++) {
+            Memory.putFloat32(key + (long) i * Float.BYTES, 0f);
+        }
+    }
+
+    /** Puts the elements of a key that are stored in front. */
+    private void gather(long key) {
+        for (int i = 0; i < channels.length; i++) {
+            Memory.putFloat32(key + (long) i * Float.BYTES, Memory.float32(key + (long) channels[i] * Float.BYTES));
+        }
+    }
+
     /** Widens the key at a slot. Only of rows that are kept in a {@link DType}. */
     public void readKey(int slot, float[] target) {
         BlockCodec.decodeRow((DType) keyType, keyAddress(slot), target, headDim);
@@ -166,6 +220,11 @@ public final class KvRows {
     void decodeKey(int slot, long target) {
         if (keyType instanceof ChannelBits blocks) {
             ChannelBitCodec.decode(blocks, keyBlock(slot), slot % blocks.rows(), target, headDim);
+            return;
+        }
+        if (keyType instanceof SomeChannels some) {
+            BlockCodec.decode(some.type(), keyAddress(slot), target, some.kept());
+            spread(target);
             return;
         }
         BlockCodec.decode(keyType, keyAddress(slot), target, headDim);
@@ -195,7 +254,12 @@ public final class KvRows {
         if (balancer != null) {
             multiply(room.address(), balancer.rowAddress(0));
         }
-        BlockCodec.encode(keyType, room.address(), keyAddress(slot), headDim);
+        if (keyType instanceof SomeChannels some) {
+            gather(room.address());
+            BlockCodec.encode(some.type(), room.address(), keyAddress(slot), some.kept());
+        } else {
+            BlockCodec.encode(keyType, room.address(), keyAddress(slot), headDim);
+        }
         source.decodeValue(sourceSlot, room.address());
         BlockCodec.encode(valueType, room.address(), valueAddress(slot), headDim);
     }

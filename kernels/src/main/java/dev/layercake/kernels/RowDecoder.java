@@ -65,6 +65,19 @@ final class RowDecoder {
                 continue;
             }
             int run = run(entries, slot + done, count - done);
+            if (entries.keyType() instanceof SomeChannels) {
+                decodeStoredKeys(
+                        entries, slot + done, run, target + done * targetStride, targetStride, entries.headDim());
+                for (int row = 0; row < run; row++) {
+                    long key = target + (done + row) * targetStride;
+                    entries.spread(key);
+                    for (int i = entries.headDim(); i < padded; i++) {
+                        Memory.putFloat32(key + (long) i * Float.BYTES, 0f);
+                    }
+                }
+                done += run;
+                continue;
+            }
             decode(
                     entries.keyType(),
                     entries.keyAddress(slot + done),
@@ -100,6 +113,23 @@ final class RowDecoder {
                     padded);
             done += run;
         }
+    }
+
+    /**
+     * Widens the channels that are stored of keys of {@link SomeChannels}, in slots of one page; {@code padded} as in
+     * {@link #decode}.
+     */
+    static void decodeStoredKeys(KvRows entries, int slot, int count, long target, long targetStride, int padded) {
+        SomeChannels type = (SomeChannels) entries.keyType();
+        decode(
+                type.type(),
+                entries.keyAddress(slot),
+                entries.keyRowBytes(),
+                count,
+                type.kept(),
+                target,
+                targetStride,
+                padded);
     }
 
     /** Widens the keys that lie in the block of the first slot; returns how many. */

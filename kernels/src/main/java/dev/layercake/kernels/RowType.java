@@ -1,7 +1,7 @@
 package dev.layercake.kernels;
 
-/** How the key or value vectors of a head lie in memory: in a {@link DType}, or in a few bits per element. */
-public sealed interface RowType permits DType, LowBits, ChannelBits {
+/** How the key or value vectors of a head lie in memory: in a {@link DType}, in a few bits per element, or in part. */
+public sealed interface RowType permits DType, LowBits, ChannelBits, SomeChannels {
     /**
      * Bytes of a row of {@code elements}.
      *

@@ -205,15 +205,14 @@ final class HeadEntries {
     /**
      * Moves the oldest entries, which must be the first slots, to the low tier in whole blocks. The rest moves to the front.
      *
-     * @param kept how many entries stay as they are
-     * @param block how many move at a time; a divisor of the others
+     * @param kept how many entries stay as they are; the low tier's block divides the number of the others
      */
-    void moveOldest(int kept, int block) {
+    void moveOldest(int kept) {
         int moved = rows.length() - kept;
         if (low == null || moved <= 0) {
             return;
         }
-        for (int slot = 0; slot < moved; slot += block) {
+        for (int slot = 0; slot < moved; slot += low.block()) {
             low.addBlock(rows, slot);
         }
         int[] sources = new int[kept];

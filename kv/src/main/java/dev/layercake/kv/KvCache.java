@@ -207,17 +207,21 @@ public final class KvCache implements AutoCloseable {
 
     /**
      * Brings what lies beside a layer's entries up to date with them: moves what is no longer recent to the low tier if the
-     * policy holds a copy in few bits, bounds new pages if it reads few.
+     * policy holds old entries in another form, bounds new pages if it reads few.
      */
     void settle(int index, Workers workers) {
         HeadEntries[] heads = layers[index].heads();
+        if (policy.retention() instanceof Retention.FewChannels few && heads[0].length() > few.residual()) {
+            // Nobody has chosen yet if there was no prompt.
+            new ChannelChoice(few).choose(layers[index], null, workers);
+        }
         switch (policy.retention()) {
             case Retention.Drop drop -> {}
             case Retention.LowBit lowBit -> {}
-            case Retention.LowCopy copy ->
+            case Retention.RecentExact recent ->
                 workers.run((worker, count) -> {
                     for (int head = worker; head < heads.length; head += count) {
-                        settle(index, head, copy);
+                        settle(index, head, recent);
                     }
                 });
             case Retention.ReadFew few ->
@@ -237,18 +241,18 @@ public final class KvCache implements AutoCloseable {
 
     /** How many of so many exact entries of a head {@link #settle} moves. */
     int leaving(int entries) {
-        return policy.retention() instanceof Retention.LowCopy copy ? entries - copy.exact(entries) : 0;
+        return policy.retention() instanceof Retention.RecentExact recent ? entries - recent.exact(entries) : 0;
     }
 
-    private void settle(int index, int head, Retention.LowCopy copy) {
+    private void settle(int index, int head, Retention.RecentExact recent) {
         HeadEntries entries = layers[index].head(head);
-        int kept = copy.exact(entries.length());
+        int kept = recent.exact(entries.length());
         if (slow != null) {
             for (int slot = 0; slot < entries.length() - kept; slot++) {
                 slow.write(index, head, entries.lowLength() + slot, entries.rows(), slot);
             }
         }
-        entries.moveOldest(kept, copy.group());
+        entries.moveOldest(kept);
     }
 
     /** What each layer has and claims, from the first layer to the last. */

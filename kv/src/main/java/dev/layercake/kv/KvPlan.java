@@ -63,7 +63,7 @@ public record KvPlan(
             throw new IllegalArgumentException(promptTokens + " prompt tokens, " + newTokens + " new tokens");
         }
         KvCache.requireShape(policy, layout);
-        if (policy.retention() instanceof Retention.LowCopy copy) {
+        if (policy.retention() instanceof Retention.RecentExact copy) {
             return of(layout, rowsPerPage, policy, copy, held, heldLow, promptTokens, newTokens);
         }
         TierLayout tiers = TierLayout.of(layout, rowsPerPage, policy);
@@ -82,12 +82,12 @@ public record KvPlan(
                 0);
     }
 
-    /** The plan of a turn after which all but recent tokens are held in few bits. Every head of a layer is alike. */
+    /** The plan of a turn after which all but recent tokens are held in another form. Every head of a layer is alike. */
     private static KvPlan of(
             KvLayout layout,
             int rowsPerPage,
             KvPolicy policy,
-            Retention.LowCopy copy,
+            Retention.RecentExact copy,
             int[] held,
             int[] heldLow,
             int promptTokens,
@@ -116,15 +116,16 @@ public record KvPlan(
         long grownPages = 0;
         int end = Math.addExact(Math.addExact(held[0], heldLow[0]), Math.addExact(promptTokens, newTokens));
         long mostSlow = (long) end - copy.exact(end);
+        int fetch = copy instanceof Retention.LowCopy low ? low.fetch() : 0;
         for (int layer = 0; layer < held.length && newTokens > 0; layer++) {
             int staged = Math.addExact(held[layer], promptTokens);
             long all = (long) staged + newTokens;
             long low = heldLow[layer] + Math.max(0, all - copy.residual());
             // A guess stands behind the newest token, and what is fetched is fetched twice.
-            long guess = copy.fetch() > 0 ? 1 : 0;
+            long guess = fetch > 0 ? 1 : 0;
             grownPages += pages(Math.min(all, most + 1L) + guess, tiers.rowsPerPage());
             grownPages += pages(low, tiers.lowRowsPerPage());
-            grownPages += 2 * pages(Math.min(low, copy.fetch()), tiers.rowsPerPage());
+            grownPages += 2 * pages(Math.min(low, fetch), tiers.rowsPerPage());
         }
         long heads = layout.kvHeads();
         long pageBytes = KvPool.pageBytes(layout, rowsPerPage);
@@ -137,7 +138,7 @@ public record KvPlan(
                 heads * keptPages * pageBytes,
                 heads * fullEntries,
                 heads * held.length * pages(fullEntries / held.length, rowsPerPage) * pageBytes,
-                copy.fetch() == 0 ? 0 : SlowCopy.bytes(layout, mostSlow));
+                fetch == 0 ? 0 : SlowCopy.bytes(layout, mostSlow));
     }
 
     private static long pages(long entries, int rowsPerPage) {

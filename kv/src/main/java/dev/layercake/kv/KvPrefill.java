@@ -354,7 +354,11 @@ public final class KvPrefill implements AutoCloseable {
             }
         }
         requireQueries(windowQueries);
-        WindowStatistics statistics = evidence.windowStatistics(shape, windowQueries, judges());
+        if (policy.retention() instanceof Retention.FewChannels few) {
+            new ChannelChoice(few).choose(entries, windowQueries, workers);
+        }
+        Tensor judgingQueries = policy.judgingQueries() > 0 ? windowQueries : null;
+        WindowStatistics statistics = evidence.windowStatistics(shape, judgingQueries, judges());
         entries.dispersion = statistics == null ? 0 : statistics.entropy();
         entries.shift = statistics == null ? 0 : statistics.varianceSum();
         evidence.countAttention();

@@ -1,5 +1,6 @@
 package dev.layercake.kv;
 
+import dev.layercake.kernels.ChannelBits;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
@@ -7,8 +8,8 @@ import java.lang.foreign.Arena;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The entries of one head that its policy does not keep in full: in few bits, in the order in which they came. What is
- * here stays here. Keys are balanced as the head's first prompt told, if it did.
+ * The entries of one head that its policy does not keep in full: in few bits or without some channels, in the order in which
+ * they came. What is here stays here. Keys are balanced, or lose channels, as the head's first prompt told.
  */
 final class LowTier {
     private final PagedRows entries;
@@ -26,6 +27,11 @@ final class LowTier {
 
     KvRows rows() {
         return entries.rows();
+    }
+
+    /** How many entries come at a time. */
+    int block() {
+        return (int) room.rows();
     }
 
     int length() {
@@ -53,6 +59,12 @@ final class LowTier {
         entries.rows().balancer(balancer);
     }
 
+    /** Says which channels of keys are stored, ascending; nothing may be stored yet. */
+    void channels(int[] kept) {
+        settled = true;
+        entries.rows().channels(kept);
+    }
+
     /** sqrt(max |q| / max |k|) within four decimal orders of 1; 1 for a channel that nobody uses. */
     private static float factor(float largestQuery, float largestKey) {
         if (!(largestQuery > 0 && largestKey > 0)) {
@@ -78,12 +90,19 @@ final class LowTier {
     void copyFrom(LowTier other) {
         // Nobody writes to a balancer once it is set.
         entries.rows().balancer(other.balancer());
+        if (other.rows().channels().length > 0) {
+            entries.rows().channels(other.rows().channels());
+        }
         entries.copyFrom(other.entries);
         settled = other.settled;
     }
 
     /** Takes a block of entries in, those at consecutive slots of other rows. */
     void addBlock(KvRows source, int firstSlot) {
+        if (!(entries.rows().keyType() instanceof ChannelBits)) {
+            add(source, firstSlot);
+            return;
+        }
         int first = entries.length();
         entries.reserve((int) room.rows());
         for (int i = 0; i < room.rows(); i++) {

@@ -5,6 +5,7 @@ import dev.layercake.kernels.DType;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kernels.LowBits;
 import dev.layercake.kernels.RowType;
+import dev.layercake.kernels.SomeChannels;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Retention;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +29,7 @@ record TierLayout(
         @Nullable Bounds bounds) {
 
     /**
-     * Entries in few bits.
+     * Entries in few bits, or in part.
      *
      * @param block how many come at a time
      */
@@ -55,6 +56,7 @@ record TierLayout(
             case Retention.ReadFew retention -> bounded(layout, rowsPerPage, policy, retention);
             case Retention.LowBit retention -> lowBit(layout, rowsPerPage, policy, retention);
             case Retention.LowCopy retention -> lowCopy(layout, rowsPerPage, policy, retention);
+            case Retention.FewChannels retention -> fewChannels(layout, rowsPerPage, policy, retention);
         };
     }
 
@@ -86,6 +88,23 @@ record TierLayout(
                 null);
     }
 
+    private static TierLayout fewChannels(
+            KvLayout layout, int rowsPerPage, KvPolicy policy, Retention.FewChannels retention) {
+        int kept = retention.kept(layout.headDim());
+        DType type = layout.keyType();
+        if (kept % type.blockElements() != 0) {
+            throw LayercakeException.badInput("Policy " + policy.spec() + " would keep " + kept + " of "
+                    + layout.headDim() + " channels, but keys in " + type + " come in blocks of "
+                    + type.blockElements() + "; use another ratio, or another type of keys.");
+        }
+        SomeChannels keys = new SomeChannels(type, kept);
+        long lowBytes = keys.rowBytes(layout.headDim()) + layout.valueType().rowBytes(layout.headDim());
+        requireSmaller(lowBytes, layout.entryBytes(), layout, policy);
+        int fitting = Math.toIntExact(KvPool.pageBytes(layout, rowsPerPage) / lowBytes);
+        Low low = new Low(keys, layout.valueType(), fitting, 1);
+        return new TierLayout(layout.headDim(), type, layout.valueType(), rowsPerPage, low, null);
+    }
+
     private static TierLayout lowCopy(KvLayout layout, int rowsPerPage, KvPolicy policy, Retention.LowCopy retention) {
         int headDim = layout.headDim();
         int block = retention.group();
@@ -105,7 +124,7 @@ record TierLayout(
     private static void requireSmaller(long lowBytes, long highBytes, KvLayout layout, KvPolicy policy) {
         if (lowBytes >= highBytes || highBytes > layout.entryBytes()) {
             throw LayercakeException.badInput("Policy " + policy.spec() + " would not save memory: an entry of "
-                    + layout.headDim() + " elements takes " + lowBytes + " bytes in few bits and " + highBytes
+                    + layout.headDim() + " elements takes " + lowBytes + " bytes in the smaller form and " + highBytes
                     + " in full, with " + layout.entryBytes()
                     + " in the cache's own type; use fewer bits, or another type of keys and values.");
         }

@@ -293,6 +293,9 @@ final class ToySequence implements AutoCloseable {
             KvRows after = oneRow(low.keyType(), low.valueType(), arena);
             after.truncate(0);
             after.balancer(low.balancer());
+            if (low.channels().length > 0) {
+                after.channels(low.channels());
+            }
             after.append(0);
             Tensor room = Tensor.allocate(arena, DType.F32, 1, layout.headDim());
             for (int slot = 0; slot < low.length(); slot++) {

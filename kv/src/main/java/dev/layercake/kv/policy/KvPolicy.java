@@ -85,6 +85,11 @@ public record KvPolicy(
 
     /** How many of a prompt's last queries the policy must see; 0 for none. */
     public int queries() {
+        return Math.max(judgingQueries(), retention instanceof Retention.FewChannels few ? few.window() : 0);
+    }
+
+    /** How many of them the scorer and the allocator judge by. */
+    public int judgingQueries() {
         if (schedule.prompt() == Schedule.Cut.NEVER) {
             return 0;
         }

@@ -6,7 +6,7 @@ import dev.layercake.kv.policy.Retention.High;
 import dev.layercake.kv.policy.Retention.LowBit;
 import java.util.List;
 
-/** Methods that forget nothing but keep most entries in few bits. */
+/** Methods that forget nothing but keep most entries in few bits, or without some of their channels. */
 final class PrecisionMethods {
     static final Parameter BITS = Parameter.word(
             "bits", "2", List.of("0", "2", "3", "4"), "of an element of the entries that are not kept; 0 drops them");
@@ -67,7 +67,26 @@ final class PrecisionMethods {
                                             "file",
                                             List.of("file", "ram"),
                                             "where the exact pairs lie: a temporary file, or RAM"))),
-                    PrecisionMethods::specache));
+                    PrecisionMethods::specache),
+            new Method(
+                    new Description(
+                            "think",
+                            "Drops the channels of keys that matter least, and no entry.",
+                            "everything, without a share of the keys' channels",
+                            "one pass over the keys of the first prompt",
+                            "Xu et al., ICLR 2025, arXiv 2407.21018; NVIDIA/kvpress",
+                            List.of(
+                                    Parameter.real(
+                                            "ratio", "0.5", 0, 0.99, "share of a key's channels that are dropped"),
+                                    Parameter.whole("window", "32", 1, 4096, "last prompt tokens whose queries choose"),
+                                    Parameter.whole(
+                                            "residual",
+                                            "32",
+                                            0,
+                                            CommonParameters.MOST_TOKENS,
+                                            "recent tokens whose keys are whole"),
+                                    Parameter.whole("group", "32", 1, 4096, "tokens that lose channels together"))),
+                    PrecisionMethods::think));
 
     private PrecisionMethods() {}
 
@@ -86,6 +105,15 @@ final class PrecisionMethods {
                         settings.whole("residual"),
                         settings.whole("group"),
                         settings.word("slow").equals("file")));
+    }
+
+    private static KvPolicy think(Settings settings) {
+        return new KvPolicy(settings.spec(), new NoScorer(), new Unlimited(), Schedule.NEVER)
+                .withRetention(new Retention.FewChannels(
+                        settings.real("ratio"),
+                        settings.whole("window"),
+                        settings.whole("residual"),
+                        settings.whole("group")));
     }
 
     /** What {@link #BITS}, {@link #HIGH} and {@link #BALANCE} say. */

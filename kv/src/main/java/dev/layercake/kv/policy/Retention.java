@@ -2,6 +2,20 @@ package dev.layercake.kv.policy;
 
 /** What happens to the entries that a scorer and a budget do not keep. */
 public sealed interface Retention {
+    /** All but the most recent entries are kept in another form. */
+    sealed interface RecentExact extends Retention {
+        /** Recent tokens that are exact. */
+        int residual();
+
+        /** Tokens that change form together. */
+        int group();
+
+        /** Of so many entries, how many are exact: the residual and what does not fill a group. */
+        default int exact(int entries) {
+            return entries <= residual() ? entries : residual() + (entries - residual()) % group();
+        }
+    }
+
     /** They are forgotten, and their memory goes back to the pool. */
     Retention DROP = new Drop();
 
@@ -44,17 +58,39 @@ public sealed interface Retention {
      * @param group tokens that share a channel's scale in keys, and channels that share a token's scale in values
      * @param inFile whether the slow tier is a file; otherwise it is main memory outside of the pool
      */
-    record LowCopy(int bits, int fetch, int residual, int group, boolean inFile) implements Retention {
+    record LowCopy(int bits, int fetch, int residual, int group, boolean inFile) implements RecentExact {
         public LowCopy {
             if (bits < 1 || bits > 2 || fetch < 0 || residual < 0 || group < 1) {
                 throw new IllegalArgumentException(
                         bits + " bits, " + fetch + " fetched, " + residual + " exact, groups of " + group);
             }
         }
+    }
 
-        /** Of so many entries, how many are exact: the residual and what does not fill a group. */
-        public int exact(int entries) {
-            return entries <= residual ? entries : residual + (entries - residual) % group;
+    /**
+     * They stay, but of their keys only the channels that matter: ThinK (Xu et al., ICLR 2025, arXiv 2407.21018; NVIDIA/kvpress).
+     * A channel matters as much as the mean square of its last queries, over the group's heads, times the mean square of
+     * its keys. The first prompt chooses, for good.
+     *
+     * <p>Deviations: kvpress writes zeros where this frees memory, in the keys of the prompt only; here entries lose the same
+     * channels when they are no longer recent, also while decoding, as in the paper.
+     *
+     * @param ratio of a key's channels that are dropped
+     * @param window last queries that choose
+     * @param residual recent tokens whose keys are whole
+     * @param group tokens that lose channels together
+     */
+    record FewChannels(double ratio, int window, int residual, int group) implements RecentExact {
+        public FewChannels {
+            if (!(ratio >= 0 && ratio < 1) || window < 1 || residual < 0 || group < 1) {
+                throw new IllegalArgumentException(
+                        ratio + " dropped by " + window + " queries, " + residual + " exact, groups of " + group);
+            }
+        }
+
+        /** Of so many channels, how many are kept. */
+        public int kept(int channels) {
+            return channels - (int) (channels * ratio + 1e-9);
         }
     }
 
