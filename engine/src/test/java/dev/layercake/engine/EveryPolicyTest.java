@@ -45,6 +45,9 @@ final class EveryPolicyTest {
             if (method.name().equals("specache")) {
                 // Its defaults would hold as many exact entries as the text has.
                 specs.add("specache(residual=32,fetch=8)");
+            } else if (method.name().equals("think")) {
+                // What its defaults save would disappear in the rounding to whole pages.
+                specs.add("think(ratio=0.75)");
             } else if (!needsFile(method)) {
                 boolean budgeted =
                         method.parameters().stream().map(Parameter::key).anyMatch("budget"::equals);
@@ -84,16 +87,17 @@ final class EveryPolicyTest {
                 assertThat(summary.kv().tokensSeen()).isLessThanOrEqualTo(session.tokens());
                 assertThat(summary.kv().bytesPeak())
                         .isLessThanOrEqualTo(summary.plan().kvPeakBytes());
-                if (!spec.equals("full")) {
+                if (!spec.equals("full") && !spec.startsWith("quest")) {
                     assertThat(summary.kv().bytesNow()).isLessThan(summary.kv().bytesFull());
                 }
             }
         }
     }
 
-    /** Without those that keep a share of the text in full, however short it is. */
+    /** Without those that do not keep all of a text exactly, however short it is. */
     static Stream<String> roomySpecs() {
-        return specs(600).filter(spec -> !spec.startsWith("mikv") && !spec.startsWith("specache"));
+        List<String> inexact = List.of("mikv", "specache", "think");
+        return specs(600).filter(spec -> inexact.stream().noneMatch(spec::startsWith));
     }
 
     @ParameterizedTest
