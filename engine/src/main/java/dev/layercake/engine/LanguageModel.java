@@ -248,7 +248,7 @@ public final class LanguageModel implements AutoCloseable {
 
     /** Bytes of a slow tier that is no file. */
     private static long slowInRam(KvPlan kv, KvPolicy policy) {
-        return policy.retention() instanceof Retention.LowCopy copy && !copy.inFile() ? kv.slowBytes() : 0;
+        return policy.retention() instanceof Retention.Fetching fetching && !fetching.inFile() ? kv.slowBytes() : 0;
     }
 
     /** Bytes that a policy takes to judge a prompt: attention of its queries per thread, scores per layer and head. */

@@ -65,6 +65,20 @@ final class LowBitSessionTest {
                 .isEqualTo(answers("full", SAMPLED).getFirst());
     }
 
+    /** CAKE with SpeCache's retention: what it evicts is fetched when a guess looks at it. */
+    @Test
+    void whatCakeEvictsIsNotLostIfItIsFetched() {
+        String all = "cake(budget=48)+lowbit(fetch=4096,slow=ram)";
+        assertThat(answers(all, GREEDY).getFirst())
+                .isEqualTo(answers("full", GREEDY).getFirst());
+        try (Session session = model.session("cake(budget=48)+lowbit(fetch=8)")) {
+            GenerationSummary summary = session.generate(prompt(400), GREEDY).summary();
+            assertThat(summary.kv().bytesSlow()).isPositive();
+            assertThat(summary.kv().bytesPeak())
+                    .isLessThanOrEqualTo(summary.plan().kvPeakBytes());
+        }
+    }
+
     @Test
     void aFileAndRamGiveTheSameAnswers() {
         for (GenerationOptions options : List.of(GREEDY, SAMPLED)) {

@@ -24,6 +24,9 @@ final class HeadEntries {
     private float[][] sinkKeys = new float[0][];
 
     private int[] shownSlots = new int[0];
+    private @Nullable SlowCopy slow;
+    private int layer;
+    private int kvHead;
 
     HeadEntries(KvLease lease, TierLayout layout) {
         this.lease = lease;
@@ -215,6 +218,9 @@ final class HeadEntries {
         for (int slot = 0; slot < moved; slot += low.block()) {
             low.addBlock(rows, slot);
         }
+        for (int slot = 0; slot < moved; slot++) {
+            writeSlowly(slot);
+        }
         int[] sources = new int[kept];
         for (int i = 0; i < kept; i++) {
             sources[i] = moved + i;
@@ -227,6 +233,20 @@ final class HeadEntries {
     private void retire(int slot) {
         if (low != null) {
             low.add(rows, slot);
+            writeSlowly(slot);
+        }
+    }
+
+    /** Keeps what leaves for the low tier exact as well, as a head of a slow copy. */
+    void copyTo(SlowCopy newSlow, int ofLayer, int ofKvHead) {
+        slow = newSlow;
+        layer = ofLayer;
+        kvHead = ofKvHead;
+    }
+
+    private void writeSlowly(int slot) {
+        if (slow != null) {
+            slow.write(layer, kvHead, rows, slot);
         }
     }
 

@@ -54,9 +54,14 @@ public final class KvCache implements AutoCloseable {
             layers[layer].uncut(policy.allocator(), layer);
         }
         this.judge = new StepJudge(policy);
-        if (policy.retention() instanceof Retention.LowCopy copy && copy.fetch() > 0) {
-            this.slow = new SlowCopy(pool, () -> copy.inFile() ? new FileTier(temporaryFolder()) : new RamTier());
-            this.prefetch = new Prefetch(lease, tiers, slow, copy.fetch());
+        if (policy.retention() instanceof Retention.Fetching fetching && fetching.fetch() > 0) {
+            this.slow = new SlowCopy(pool, () -> fetching.inFile() ? new FileTier(temporaryFolder()) : new RamTier());
+            this.prefetch = new Prefetch(lease, tiers, slow, fetching.fetch());
+            for (int layer = 0; layer < layers.length; layer++) {
+                for (int head = 0; head < pool.layout().kvHeads(); head++) {
+                    layers[layer].head(head).copyTo(slow, layer, head);
+                }
+            }
         } else {
             this.slow = null;
             this.prefetch = null;
@@ -174,10 +179,14 @@ public final class KvCache implements AutoCloseable {
      */
     public void reserve(int promptTokens, int newTokens) {
         lease.reserve(plan(promptTokens, newTokens).peakBytes());
-        if (slow != null && policy.retention() instanceof Retention.LowCopy copy) {
-            int tokens = Math.addExact(tokensSeen, Math.addExact(promptTokens, newTokens));
-            slow.reserve(tokens - copy.exact(tokens));
+        if (slow != null) {
+            slow.reserve(slowTokens(policy, Math.addExact(tokensSeen, Math.addExact(promptTokens, newTokens))));
         }
+    }
+
+    /** Of so many tokens, how many may lie in a slow tier. */
+    static int slowTokens(KvPolicy policy, int tokens) {
+        return policy.retention() instanceof Retention.RecentExact recent ? tokens - recent.exact(tokens) : tokens;
     }
 
     /** Bytes taken in the slow tier; 0 if there is none. */
@@ -221,7 +230,8 @@ public final class KvCache implements AutoCloseable {
             case Retention.RecentExact recent ->
                 workers.run((worker, count) -> {
                     for (int head = worker; head < heads.length; head += count) {
-                        settle(index, head, recent);
+                        HeadEntries entries = heads[head];
+                        entries.moveOldest(recent.exact(entries.length()));
                     }
                 });
             case Retention.ReadFew few ->
@@ -242,17 +252,6 @@ public final class KvCache implements AutoCloseable {
     /** How many of so many exact entries of a head {@link #settle} moves. */
     int leaving(int entries) {
         return policy.retention() instanceof Retention.RecentExact recent ? entries - recent.exact(entries) : 0;
-    }
-
-    private void settle(int index, int head, Retention.RecentExact recent) {
-        HeadEntries entries = layers[index].head(head);
-        int kept = recent.exact(entries.length());
-        if (slow != null) {
-            for (int slot = 0; slot < entries.length() - kept; slot++) {
-                slow.write(index, head, entries.lowLength() + slot, entries.rows(), slot);
-            }
-        }
-        entries.moveOldest(kept);
     }
 
     /** What each layer has and claims, from the first layer to the last. */

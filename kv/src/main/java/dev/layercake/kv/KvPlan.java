@@ -79,7 +79,7 @@ public record KvPlan(
                 heads * bounds.keptPages * pageBytes,
                 heads * layout.layers() * fullTokens,
                 heads * layout.layers() * ((fullTokens + rowsPerPage - 1) / rowsPerPage) * pageBytes,
-                0);
+                fetch(policy) == 0 ? 0 : SlowCopy.bytes(layout, fullTokens));
     }
 
     /** The plan of a turn after which all but recent tokens are held in another form. Every head of a layer is alike. */
@@ -116,7 +116,7 @@ public record KvPlan(
         long grownPages = 0;
         int end = Math.addExact(Math.addExact(held[0], heldLow[0]), Math.addExact(promptTokens, newTokens));
         long mostSlow = (long) end - copy.exact(end);
-        int fetch = copy instanceof Retention.LowCopy low ? low.fetch() : 0;
+        int fetch = fetch(policy);
         for (int layer = 0; layer < held.length && newTokens > 0; layer++) {
             int staged = Math.addExact(held[layer], promptTokens);
             long all = (long) staged + newTokens;
@@ -139,6 +139,11 @@ public record KvPlan(
                 heads * fullEntries,
                 heads * held.length * pages(fullEntries / held.length, rowsPerPage) * pageBytes,
                 fetch == 0 ? 0 : SlowCopy.bytes(layout, mostSlow));
+    }
+
+    /** Exact pairs per head that are fetched for each token. */
+    private static int fetch(KvPolicy policy) {
+        return policy.retention() instanceof Retention.Fetching fetching ? fetching.fetch() : 0;
     }
 
     private static long pages(long entries, int rowsPerPage) {
@@ -232,6 +237,10 @@ public record KvPlan(
             if (newTokens == 0) {
                 return;
             }
+            int fetch = fetch(policy);
+            // A guess stands behind the newest token of a layer, and what is fetched is fetched twice.
+            long guess = fetch > 0 ? 1 : 0;
+            long fetched = 2L * layers * pages(Math.min(fetch, Math.addExact(tokensRead, newTokens)));
             long grown = Math.addExact(keptInFull, (long) layers * newTokens);
             long appended = grown;
             long spare = 0;
@@ -245,12 +254,14 @@ public record KvPlan(
                 for (int layer = 0; layer < layers; layer++) {
                     lengths[layer] = Math.addExact(lengths[layer], newTokens);
                 }
-                note(appended + keptLow, sumOfPages(lengths) + lowPagesAtMost(keptLow));
+                note(appended + keptLow + guess, sumOfPages(lengths) + guess + lowPagesAtMost(keptLow) + fetched);
                 return;
             }
             long low = tiers.hasLow() ? keptLow + grown - appended : 0;
             long changing = appended < grown ? 1 + spare : 0;
-            note(appended + low, pagesAtMost(appended, layers) + lowPagesAtMost(low + changing));
+            note(
+                    appended + low + guess,
+                    pagesAtMost(appended + guess, layers) + lowPagesAtMost(low + changing) + fetched);
         }
 
         private void note(long entries, long pages) {

@@ -28,11 +28,20 @@ final class Prefetch implements AutoCloseable {
     /** One layer's buffers. */
     private static final class Layer {
         private final PagedRows[][] buffers;
+        /** For each buffer and head the slots of the low tier that its pairs stand in for, in the same order. */
+        private final int[][][] standIns;
+
         private int current;
         private @Nullable CompletableFuture<?> coming;
 
         Layer(PagedRows[][] buffers) {
             this.buffers = buffers;
+            this.standIns = new int[2][buffers[0].length][0];
+        }
+
+        /** The slots of a head's low tier that what was fetched for it stands in for. */
+        int[] replaced(int head) {
+            return standIns[current][head];
         }
 
         PagedRows[] now() {
@@ -71,8 +80,8 @@ final class Prefetch implements AutoCloseable {
             one.rows().lower(fetched);
             fetched.lower(one.lowRows());
             BitSet withheld = new BitSet(one.lowLength());
-            for (int slot = 0; slot < fetched.length(); slot++) {
-                withheld.set(fetched.position(slot));
+            for (int slot : layer.replaced(head)) {
+                withheld.set(slot);
             }
             one.lowRows().withhold(withheld.isEmpty() ? null : withheld);
         }
@@ -125,44 +134,57 @@ final class Prefetch implements AutoCloseable {
      * of the highest mean attention over the group, of equals the earlier.
      *
      * @param filled the token's attention on all runs of each head
+     * @param index of the layer
      * @param leaving entries, the first of each head's slots, that go to few bits before the next step
      * @return slots of each head's low tier, ascending, those of the leaving entries counted on
      */
-    int[][] choose(LayerEntries entries, Tensor filled, int leaving) {
+    int[][] choose(int index, LayerEntries entries, Tensor filled, int leaving) {
         int heads = entries.heads().length;
         int group = (int) filled.rows() / heads;
         int[][] chosen = new int[heads][];
         for (int head = 0; head < heads; head++) {
-            chosen[head] = best(entries.head(head), filled, head * group, group, leaving);
+            chosen[head] = best(entries.head(head), layers[index].replaced(head), filled, head * group, group, leaving);
         }
         return chosen;
     }
 
-    /** Begins to fetch the exact pairs of each head's entries at these slots of its low tier. */
-    void request(int index, LayerEntries entries, int[][] wanted) {
+    /**
+     * Begins to fetch the exact pairs of each head's entries at these slots of its low tier, and of those that came to it since
+     * the slots were chosen, if there is room.
+     *
+     * @param known entries that each low tier had when the slots were chosen
+     */
+    void request(int index, LayerEntries entries, int[][] wanted, int[] known) {
         Layer layer = layers[index];
         int heads = wanted.length;
         for (int head = 0; head < heads; head++) {
+            KvRows low = entries.head(head).lowRows();
+            int more = Math.clamp(low.length() - known[head], 0, most - wanted[head].length);
+            int[] slots = Arrays.copyOf(wanted[head], wanted[head].length + more);
+            for (int i = 0; i < more; i++) {
+                slots[wanted[head].length + i] = known[head] + i;
+            }
             PagedRows buffer = layer.next()[head];
             buffer.truncate(0);
-            buffer.reserve(wanted[head].length);
-            for (int slot : wanted[head]) {
-                buffer.append(entries.head(head).lowRows().position(slot));
+            buffer.reserve(slots.length);
+            for (int slot : slots) {
+                buffer.append(low.position(slot));
             }
+            layer.standIns[1 - layer.current][head] = slots;
         }
         PagedRows[] target = layer.next();
         layer.coming = CompletableFuture.runAsync(
                 () -> {
                     for (int head = 0; head < heads; head++) {
-                        for (int i = 0; i < wanted[head].length; i++) {
-                            slow.read(index, head, wanted[head][i], target[head].rows(), i);
+                        for (int i = 0; i < target[head].length(); i++) {
+                            slow.read(index, head, target[head].rows(), i);
                         }
                     }
                 },
                 thread());
     }
 
-    private int[] best(HeadEntries entries, Tensor filled, int firstQuery, int group, int leaving) {
+    private int[] best(HeadEntries entries, int[] replaced, Tensor filled, int firstQuery, int group, int leaving) {
         KvRows fetched = entries.rows().lower();
         KvRows low = entries.lowRows();
         int lowStart = entries.length();
@@ -170,7 +192,7 @@ final class Prefetch implements AutoCloseable {
         if (fetched != null && fetched != low) {
             lowStart += fetched.length();
             for (int i = 0; i < fetched.length(); i++) {
-                scores[fetched.position(i)] = mean(filled, firstQuery, group, entries.length() + i);
+                scores[replaced[i]] = mean(filled, firstQuery, group, entries.length() + i);
             }
         }
         for (int slot = 0; slot < low.length(); slot++) {
@@ -227,6 +249,8 @@ final class Prefetch implements AutoCloseable {
             for (int head = 0; head < layer.now().length; head++) {
                 layer.now()[head].truncate(0);
                 layer.next()[head].truncate(0);
+                layer.standIns[0][head] = new int[0];
+                layer.standIns[1][head] = new int[0];
                 entries[index].head(head).rows().lower(entries[index].head(head).lowRows());
                 entries[index].head(head).lowRows().withhold(null);
             }

@@ -8,9 +8,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The exact keys and values, in the cache's own types, of all entries that the pool holds in few bits only: entry i of a head
- * is the entry at slot i of its low tier. They lie in a {@link Tier}, {@value #TOKENS} tokens of all layers and heads to a
- * piece.
+ * The exact keys and values, in the cache's own types, of all entries that the pool holds in few bits only, by the position
+ * of their token. They lie in a {@link Tier}, {@value #TOKENS} tokens of all layers and heads to a piece; where a head holds an
+ * entry exact itself there is a gap.
  */
 final class SlowCopy implements AutoCloseable {
     private static final int TOKENS = 64;
@@ -28,9 +28,9 @@ final class SlowCopy implements AutoCloseable {
         this.opening = opening;
     }
 
-    /** Bytes for so many entries per head. */
-    static long bytes(KvLayout layout, long entries) {
-        long pieces = (entries + TOKENS - 1) / TOKENS;
+    /** Bytes for the first so many tokens of a text. */
+    static long bytes(KvLayout layout, long tokens) {
+        long pieces = (tokens + TOKENS - 1) / TOKENS;
         return Math.multiplyExact(pieces, TOKENS * layout.tokenBytes());
     }
 
@@ -40,12 +40,12 @@ final class SlowCopy implements AutoCloseable {
     }
 
     /**
-     * Makes room for so many entries per head.
+     * Makes room for the first so many tokens of a text.
      *
      * @throws dev.layercake.kernels.LayercakeException over capacity if there is none; nothing is lost then
      */
-    synchronized void reserve(long entries) {
-        while ((long) pieces.size() * TOKENS < entries) {
+    synchronized void reserve(long tokens) {
+        while ((long) pieces.size() * TOKENS < tokens) {
             Tier open = tier;
             if (open == null) {
                 open = opening.get();
@@ -55,11 +55,12 @@ final class SlowCopy implements AutoCloseable {
         }
     }
 
-    /** Keeps the entry at a slot of a head's rows as entry {@code index}. */
-    void write(int layer, int head, int index, KvRows rows, int slot) {
-        reserve(index + 1L);
-        MemorySegment piece = piece(index);
-        long at = offset(layer, head, index);
+    /** Keeps the entry at a slot of a head's rows. */
+    void write(int layer, int head, KvRows rows, int slot) {
+        int position = rows.position(slot);
+        reserve(position + 1L);
+        MemorySegment piece = piece(position);
+        long at = offset(layer, head, position);
         MemorySegment.copy(pool.at(rows.keyAddress(slot), layout.keyBytes()), 0, piece, at, layout.keyBytes());
         MemorySegment.copy(
                 pool.at(rows.valueAddress(slot), layout.valueBytes()),
@@ -69,10 +70,11 @@ final class SlowCopy implements AutoCloseable {
                 layout.valueBytes());
     }
 
-    /** Brings entry {@code index} of a head to a slot of rows. */
-    void read(int layer, int head, int index, KvRows rows, int slot) {
-        MemorySegment piece = piece(index);
-        long at = offset(layer, head, index);
+    /** Brings the entry of a head whose position a slot of rows has to that slot. */
+    void read(int layer, int head, KvRows rows, int slot) {
+        int position = rows.position(slot);
+        MemorySegment piece = piece(position);
+        long at = offset(layer, head, position);
         MemorySegment.copy(piece, at, pool.at(rows.keyAddress(slot), layout.keyBytes()), 0, layout.keyBytes());
         MemorySegment.copy(
                 piece,
@@ -82,12 +84,12 @@ final class SlowCopy implements AutoCloseable {
                 layout.valueBytes());
     }
 
-    private synchronized MemorySegment piece(int index) {
-        return pieces.get(index / TOKENS);
+    private synchronized MemorySegment piece(int position) {
+        return pieces.get(position / TOKENS);
     }
 
-    private long offset(int layer, int head, int index) {
-        return (((long) layer * layout.kvHeads() + head) * TOKENS + index % TOKENS) * layout.entryBytes();
+    private long offset(int layer, int head, int position) {
+        return (((long) layer * layout.kvHeads() + head) * TOKENS + position % TOKENS) * layout.entryBytes();
     }
 
     /** Takes what another holds; this one must be empty. */

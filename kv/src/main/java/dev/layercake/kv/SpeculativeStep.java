@@ -5,6 +5,7 @@ import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The pass of the newest token and of a guess of the next one through all layers (SpeCache, Jie et al., ICML 2025, arXiv
@@ -12,11 +13,12 @@ import dev.layercake.kernels.Workers;
  *
  * <pre>
  * for each layer:  rows = append(layer, keys, values)                 not if it only looks ahead
- *                  kernels.attendOne(shape, rows, query, position(), out, null, workers)
+ *                  tokenProbabilities = step.tokenProbabilities(shape)
+ *                  kernels.attendOne(shape, rows, query, position(), out, tokenProbabilities, workers)
  *                  rows = appendGuess(layer, guessedKeys, guessedValues)
  *                  probabilities = step.probabilities(shape)
  *                  kernels.attendOne(shape, rows, guessedQuery, guessPosition(), out, probabilities, workers)
- *                  endLayer(probabilities)
+ *                  endLayer(probabilities, tokenProbabilities)
  * finish()
  * </pre>
  *
@@ -92,26 +94,42 @@ public final class SpeculativeStep implements AutoCloseable {
         return entries.rows();
     }
 
+    /** Where the newest token's attention must leave its probabilities for {@link #endLayer}; null if nobody judges by them. */
+    public @Nullable Tensor tokenProbabilities(AttentionShape shape) {
+        require(inLayer && commits, "the newest token's probabilities are asked for");
+        return cache.judge().probabilities(shape, cache.layer(layer), position() + 1);
+    }
+
     /** Where the guess's attention must leave its probabilities, on all runs of each head, for {@link #endLayer}. */
     public Tensor probabilities(AttentionShape shape) {
         require(inLayer, "probabilities are asked for");
         return prefetch.probabilities(shape.queryHeads(), cache.layer(layer));
     }
 
-    /** Takes the guess back and begins to fetch what it looked at. */
-    public void endLayer(Tensor probabilities) {
+    /**
+     * Takes the guess back, lets the policy evict what is too much, and begins to fetch what the guess looked at.
+     *
+     * @param probabilities of the guess
+     * @param tokenProbabilities of the newest token; null if there is none, or {@link #tokenProbabilities} was null
+     */
+    public void endLayer(Tensor probabilities, @Nullable Tensor tokenProbabilities) {
         require(inLayer, "a layer ends");
         inLayer = false;
         LayerEntries entries = cache.layer(layer);
         int leaving = commits ? cache.leaving(entries.head(0).length() - 1) : 0;
-        int[][] wanted = prefetch.choose(entries, probabilities, leaving);
+        int[][] wanted = prefetch.choose(layer, entries, probabilities, leaving);
+        int[] known = new int[wanted.length];
+        for (int head = 0; head < known.length; head++) {
+            known[head] = entries.head(head).lowLength() + leaving;
+        }
         for (HeadEntries head : entries.heads()) {
             head.takeBack();
         }
         if (commits) {
+            entries.evict(cache, layer, tokenProbabilities, workers);
             cache.settle(layer, workers);
         }
-        prefetch.request(layer, entries, wanted);
+        prefetch.request(layer, entries, wanted, known);
     }
 
     /** Ends the pass: the newest token belongs to the text now, unless this only looked ahead. */

@@ -230,6 +230,8 @@ class LowBitRetentionTest {
             full+lowbit | drops nothing
             gate(weights=nobody/opens/this)+lowbit | what gates reject is hidden
             specache+lowbit | drops nothing
+            cake+lowbit(fetch=4,bits=0) | leave out bits=0
+            cake+lowbit(fetch=4,high=int8) | leave out high=int8
             mikv+lowbit | has a low tier already
             h2o+lowbit+lowbit | has a low tier already
             mikv(bits=0,high=int8) | set the type of keys and values to q8_0

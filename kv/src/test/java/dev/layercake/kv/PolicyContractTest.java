@@ -119,6 +119,7 @@ class PolicyContractTest {
         specs.add("cake" + small + "+ada+lowbit(bits=4,balance=false)");
         specs.add("h2o(budget=16)+lowbit");
         specs.add("h2o(budget=16)+lowbit(bits=0)");
+        specs.add("cake" + small + "+lowbit(fetch=3,slow=ram)");
         specs.add("sagekv(budget=16)+lowbit");
         specs.add("streaming(budget=16)+lowbit");
         for (String mikv : List.of("ratio=0", "ratio=1", "ratio=0.5,bits=4", "ratio=0.25,bits=0", "balance=false")) {

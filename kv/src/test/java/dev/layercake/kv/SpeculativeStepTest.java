@@ -162,7 +162,7 @@ class SpeculativeStepTest {
                 Tensor probabilities = step.probabilities(SHAPE);
                 Tensor query = vectors(6, layer, guess, 1, HEADS * GROUP, arena);
                 kernels.attendOne(SHAPE, rows, query, guess, out, probabilities, workers);
-                step.endLayer(probabilities);
+                step.endLayer(probabilities, null);
             }
             step.finish();
         }
@@ -392,6 +392,134 @@ class SpeculativeStepTest {
             long bytes = slow.bytes();
             assertThatThrownBy(() -> slow.reserve(65)).hasMessage("The disk is full.");
             assertThat(slow.bytes()).isEqualTo(bytes).isEqualTo(SlowCopy.bytes(LAYOUT, 64));
+        }
+    }
+
+    /** What an evicting policy drops lies in few bits and in the slow tier: if all of it is fetched, nothing is lost. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "cake(budget=16,window=6)+lowbit(fetch=1000,slow=ram)",
+                "cake(budget=16,window=6)+ada+lowbit(fetch=1000,slow=file)",
+                "snapkv(budget=16,window=6)+lowbit(bits=3,fetch=1000,slow=ram)",
+                "h2o(budget=16)+lowbit(bits=4,fetch=1000,slow=ram)",
+                "streaming(budget=16)+lowbit(fetch=1000,slow=ram)",
+                "cake(budget=16,window=6)+lowbit(fetch=1000,slow=ram)+every(steps=4)"
+            })
+    void whatWasEvictedIsReadExactlyWhenFetched(String spec) {
+        try (ToySequence sequence =
+                new ToySequence(LAYOUT, GROUP, Policies.parse(spec), KvPool.pageBytes(LAYOUT, 8) * 500, 8, 31)) {
+            sequence.cache.reserve(50, STEPS);
+            sequence.prompt(50);
+            toyStep(sequence, false);
+            for (int i = 0; i < STEPS; i++) {
+                float[][] read = toyStep(sequence, true);
+                for (int layer = 0; layer < LAYERS; layer++) {
+                    for (int head = 0; head < HEADS * GROUP; head++) {
+                        double[] expected = full(sequence, layer, head, 50 + i);
+                        for (int channel = 0; channel < CHANNELS; channel++) {
+                            assertThat((double) read[layer][head * CHANNELS + channel])
+                                    .as("step %d, layer %d, query head %d", i, layer, head)
+                                    .isCloseTo(expected[channel], within(2e-4));
+                        }
+                    }
+                }
+            }
+            // A prompt forgets what was fetched, and nothing else.
+            sequence.cache.reserve(3, 0);
+            sequence.prompt(3);
+            sequence.checkRows();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cake(budget=16,window=6)", "h2o(budget=16)", "snapkv(budget=16,window=6)+ada"})
+    void onlySoManyAreFetched(String spec) {
+        KvPolicy policy = Policies.parse(spec + "+lowbit(fetch=5)");
+        KvPlan plan = KvPlan.of(LAYOUT, 8, policy, 50, STEPS);
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, GROUP, policy, 50, STEPS, 31)) {
+            sequence.cache.reserve(50, STEPS);
+            sequence.prompt(50);
+            toyStep(sequence, false);
+            for (int i = 0; i < STEPS; i++) {
+                toyStep(sequence, true);
+                for (int layer = 0; layer < LAYERS; layer++) {
+                    for (int head = 0; head < HEADS; head++) {
+                        KvRows low = sequence.cache.layer(layer).head(head).lowRows();
+                        int[] held = Arrays.copyOf(low.positions(), low.length());
+                        int[] coming = sequence.cache.comingPositions(layer, head);
+                        assertThat(coming).hasSize(5).doesNotHaveDuplicates();
+                        assertThat(held).contains(coming);
+                    }
+                }
+            }
+            assertThat(sequence.pool.peakBytes()).isLessThanOrEqualTo(plan.peakBytes());
+            assertThat(sequence.pool.peakEntries()).isLessThanOrEqualTo(plan.peakEntries());
+            assertThat(sequence.cache.slowBytes()).isPositive().isLessThanOrEqualTo(plan.slowBytes());
+            sequence.cache.clear();
+            assertThat(sequence.pool.bytesInUse()).isZero();
+            assertThat(sequence.cache.slowBytes()).isZero();
+        }
+    }
+
+    /** A step of a toy sequence, with the next token's vectors as the guess; returns what the newest token read in each layer. */
+    private static float[][] toyStep(ToySequence sequence, boolean commits) {
+        float[][] read = new float[LAYERS][];
+        try (Arena arena = Arena.ofConfined();
+                SpeculativeStep step =
+                        sequence.cache.beginSpeculativeStep(commits, sequence.kernels, sequence.workers)) {
+            int position = step.position();
+            Tensor out = Tensor.allocate(arena, DType.F32, 1, HEADS * GROUP * CHANNELS);
+            for (int layer = 0; layer < LAYERS; layer++) {
+                Tensor probabilities = null;
+                if (commits) {
+                    KvRows[] rows = step.append(
+                            layer,
+                            sequence.keys(layer, position, 1, arena),
+                            sequence.values(layer, position, 1, arena));
+                    probabilities = step.tokenProbabilities(sequence.shape);
+                    Tensor query = sequence.queries(layer, position, 1, arena);
+                    sequence.kernels.attendOne(
+                            sequence.shape, rows, query, position, out, probabilities, sequence.workers);
+                    read[layer] = out.toArray();
+                }
+                int guess = step.guessPosition();
+                KvRows[] rows = step.appendGuess(
+                        layer, sequence.keys(layer, guess, 1, arena), sequence.values(layer, guess, 1, arena));
+                Tensor guessed = step.probabilities(sequence.shape);
+                Tensor query = sequence.queries(layer, guess, 1, arena);
+                sequence.kernels.attendOne(sequence.shape, rows, query, guess, out, guessed, sequence.workers);
+                step.endLayer(guessed, probabilities);
+            }
+            step.finish();
+        }
+        return read;
+    }
+
+    /** Attention over the whole text in double precision. */
+    private static double[] full(ToySequence sequence, int layer, int head, int position) {
+        try (Arena arena = Arena.ofConfined()) {
+            Tensor keys = sequence.keys(layer, 0, position + 1, arena);
+            Tensor values = sequence.values(layer, 0, position + 1, arena);
+            Tensor query = sequence.queries(layer, position, 1, arena);
+            int first = head / GROUP * CHANNELS;
+            double[] weights = new double[position + 1];
+            double sum = 0;
+            for (int token = 0; token <= position; token++) {
+                double logit = 0;
+                for (int channel = 0; channel < CHANNELS; channel++) {
+                    logit += (double) query.get(0, (long) head * CHANNELS + channel) * keys.get(token, first + channel);
+                }
+                weights[token] = Math.exp(logit * sequence.shape.scale());
+                sum += weights[token];
+            }
+            double[] out = new double[CHANNELS];
+            for (int token = 0; token <= position; token++) {
+                for (int channel = 0; channel < CHANNELS; channel++) {
+                    out[channel] += weights[token] / sum * values.get(token, first + channel);
+                }
+            }
+            return out;
         }
     }
 

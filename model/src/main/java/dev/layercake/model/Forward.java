@@ -277,16 +277,18 @@ public final class Forward implements AutoCloseable {
                 AttentionShape shape = config.attentionShape(layer);
                 project(layerWeights, states, rows);
                 rotate(layer, rows, pairRope, 0);
+                Tensor tokenProbabilities = null;
                 if (guess == 1) {
                     KvRows[] entries = step.append(
                             layer, rows.keys().slice(0, 1), rows.values().slice(0, 1));
-                    attendRow(shape, entries, rows, 0, step.position(), null);
+                    tokenProbabilities = step.tokenProbabilities(shape);
+                    attendRow(shape, entries, rows, 0, step.position(), tokenProbabilities);
                 }
                 KvRows[] entries = step.appendGuess(
                         layer, rows.keys().slice(guess, 1), rows.values().slice(guess, 1));
                 Tensor probabilities = step.probabilities(shape);
                 attendRow(shape, entries, rows, guess, step.guessPosition(), probabilities);
-                step.endLayer(probabilities);
+                step.endLayer(probabilities, tokenProbabilities);
                 addAttention(layerWeights, rows, states);
                 addFeedForward(layerWeights, rows, states);
             }

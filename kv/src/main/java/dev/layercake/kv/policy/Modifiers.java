@@ -109,11 +109,21 @@ final class Modifiers {
     private static final Modifier LOWBIT = new Modifier(
             new Description(
                     "lowbit",
-                    "Keeps what would be dropped in a few bits, as mikv does.",
+                    "Keeps what would be dropped in a few bits, as mikv does, and if wanted exact in a slow tier, as specache does.",
                     "everything: as before in full, the rest in few bits",
-                    "rounding what is not kept, and reading it with each token",
-                    "Yang et al., arXiv 2402.18096",
-                    List.of(PrecisionMethods.BITS, PrecisionMethods.HIGH, PrecisionMethods.BALANCE)),
+                    "rounding what is not kept, and reading it with each token; with fetch a second row in each decode step",
+                    "Yang et al., arXiv 2402.18096; Jie et al., arXiv 2503.16163",
+                    List.of(
+                            PrecisionMethods.BITS,
+                            PrecisionMethods.HIGH,
+                            PrecisionMethods.BALANCE,
+                            Parameter.whole(
+                                    "fetch",
+                                    "0",
+                                    0,
+                                    MOST_TOKENS,
+                                    "exact pairs fetched per head and token; 0 needs no slow tier"),
+                            PrecisionMethods.SLOW)),
             Modifiers::lowbit);
 
     static final List<Modifier> ALL =
@@ -279,7 +289,11 @@ final class Modifiers {
                     "what gates reject is hidden while the prompt is read, so nothing of it is to be kept;"
                             + " put it after a policy with a budget.");
         }
-        return policy.withRetention(PrecisionMethods.retention(settings))
-                .withSpec(policy.spec() + "+" + settings.spec());
+        Retention retention = PrecisionMethods.retention(
+                settings, settings.whole("fetch"), settings.word("slow").equals("file"));
+        if (settings.whole("fetch") == 0) {
+            settings.remove("slow");
+        }
+        return policy.withRetention(retention).withSpec(policy.spec() + "+" + settings.spec());
     }
 }

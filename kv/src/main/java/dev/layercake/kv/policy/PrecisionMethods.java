@@ -15,6 +15,9 @@ final class PrecisionMethods {
     static final Parameter BALANCE = Parameter.word(
             "balance", "true", CommonParameters.FLAG, "even out the channels of keys before they are rounded");
 
+    static final Parameter SLOW = Parameter.word(
+            "slow", "file", List.of("file", "ram"), "where the exact pairs lie: a temporary file, or RAM");
+
     static final List<Method> ALL = List.of(
             new Method(
                     new Description(
@@ -62,11 +65,7 @@ final class PrecisionMethods {
                                             1,
                                             64,
                                             "tokens (keys) and channels (values) that share a scale"),
-                                    Parameter.word(
-                                            "slow",
-                                            "file",
-                                            List.of("file", "ram"),
-                                            "where the exact pairs lie: a temporary file, or RAM"))),
+                                    SLOW)),
                     PrecisionMethods::specache),
             new Method(
                     new Description(
@@ -92,7 +91,7 @@ final class PrecisionMethods {
 
     private static KvPolicy mikv(Settings settings) {
         RatioBudget budget = new RatioBudget(settings.real("ratio"));
-        Retention retention = retention(settings);
+        Retention retention = retention(settings, 0, false);
         return new KvPolicy(settings.spec(), new GrowingHitterScorer(budget), budget, Schedule.ALWAYS)
                 .withRetention(retention);
     }
@@ -116,12 +115,22 @@ final class PrecisionMethods {
                         settings.whole("group")));
     }
 
-    /** What {@link #BITS}, {@link #HIGH} and {@link #BALANCE} say. */
-    static Retention retention(Settings settings) {
+    /**
+     * What {@link #BITS}, {@link #HIGH} and {@link #BALANCE} say.
+     *
+     * @param fetch exact pairs that are fetched for each token
+     * @param inFile whether they lie in a file
+     */
+    static Retention retention(Settings settings, int fetch, boolean inFile) {
         int bits = settings.whole("bits");
         boolean eight = settings.word("high").equals("int8");
+        if (fetch > 0 && (eight || bits == 0)) {
+            throw settings.refused(
+                    "what is fetched stands in for the same entry in 2 to 4 bits, in the cache's own type;"
+                            + " leave out " + (eight ? "high=int8." : "bits=0."));
+        }
         if (bits > 0) {
-            return new LowBit(bits, settings.flag("balance"), eight ? High.EIGHT_BITS : High.CACHE);
+            return new LowBit(bits, settings.flag("balance"), eight ? High.EIGHT_BITS : High.CACHE, fetch, inFile);
         }
         if (eight) {
             throw settings.refused(

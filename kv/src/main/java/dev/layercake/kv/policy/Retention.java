@@ -2,6 +2,15 @@ package dev.layercake.kv.policy;
 
 /** What happens to the entries that a scorer and a budget do not keep. */
 public sealed interface Retention {
+    /** What is not kept may lie exact in a slower tier as well, from which a few pairs are fetched for each token. */
+    sealed interface Fetching extends Retention {
+        /** Exact pairs per head that are fetched for each token; 0 for none, which needs no slow tier. */
+        int fetch();
+
+        /** Whether the slow tier is a file; otherwise it is main memory outside of the pool. */
+        boolean inFile();
+    }
+
     /** All but the most recent entries are kept in another form. */
     sealed interface RecentExact extends Retention {
         /** Recent tokens that are exact. */
@@ -34,11 +43,13 @@ public sealed interface Retention {
      * @param balanced whether keys are multiplied, channel by channel, with sqrt(max |q| / max |k|) of the first prompt
      *     before they are rounded, so that channels of large keys do not take all the levels
      * @param high what the other entries are kept in
+     * @param fetch exact pairs per head that are fetched for each token, SpeCache's way; 0 for none
+     * @param inFile whether the slow tier is a file, if pairs are fetched
      */
-    record LowBit(int bits, boolean balanced, High high) implements Retention {
+    record LowBit(int bits, boolean balanced, High high, int fetch, boolean inFile) implements Fetching {
         public LowBit {
-            if (bits < 2 || bits > 4) {
-                throw new IllegalArgumentException(bits + " bits");
+            if (bits < 2 || bits > 4 || fetch < 0 || (fetch > 0 && high != High.CACHE)) {
+                throw new IllegalArgumentException(bits + " bits under " + high + ", " + fetch + " fetched");
             }
         }
     }
@@ -58,7 +69,7 @@ public sealed interface Retention {
      * @param group tokens that share a channel's scale in keys, and channels that share a token's scale in values
      * @param inFile whether the slow tier is a file; otherwise it is main memory outside of the pool
      */
-    record LowCopy(int bits, int fetch, int residual, int group, boolean inFile) implements RecentExact {
+    record LowCopy(int bits, int fetch, int residual, int group, boolean inFile) implements RecentExact, Fetching {
         public LowCopy {
             if (bits < 1 || bits > 2 || fetch < 0 || residual < 0 || group < 1) {
                 throw new IllegalArgumentException(

@@ -38,7 +38,7 @@ class PoliciesTest {
             mikv | mikv(ratio=0.2,bits=2,high=kv,balance=true)
             specache(slow=ram,fetch=0) | specache(bits=2,fetch=0,residual=64,group=32,slow=ram)
             mikv(bits=3,ratio=.250,high=int8) | mikv(ratio=0.25,bits=3,high=int8,balance=true)
-            h2o(budget=65)+lowbit(bits=4) | h2o(budget=65,recent=32,reduce=mean,counting=true)+lowbit(bits=4,high=kv,balance=true)
+            h2o(budget=65)+lowbit(bits=4) | h2o(budget=65,recent=32,reduce=mean,counting=true)+lowbit(bits=4,high=kv,balance=true,fetch=0)
             gate(weights=a/b.safetensors) | gate(weights=a/b.safetensors,sinks=0,recent=0)
             gate(weights=" a (1)+b, c ",threshold=0.50) | gate(weights=" a (1)+b, c ",threshold=0.5,sinks=0,recent=0)
             gate(weights="C:\\gates\\w") | gate(weights=C:\\gates\\w,sinks=0,recent=0)
