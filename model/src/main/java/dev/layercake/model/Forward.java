@@ -16,7 +16,6 @@ import dev.layercake.kv.policy.Gating;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Rotary;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
@@ -118,7 +117,7 @@ public final class Forward implements AutoCloseable {
     private final RopeTables pairRope;
     private final Tensor pairHidden;
     private final Tensor pairLogits;
-    private final @Nullable MixtureRouter router;
+    private final LayerBlocks blocks;
     private final Map<Path, AttentionGates> gates = new ConcurrentHashMap<>();
     private final ModelParts parts = new Parts();
 
@@ -141,7 +140,7 @@ public final class Forward implements AutoCloseable {
         this.pairRope = new RopeTables(config, 2, arena);
         this.pairHidden = Tensor.allocate(arena, DType.F32, 2, config.hiddenSize());
         this.pairLogits = Tensor.allocate(arena, DType.F32, 2, config.vocabularySize());
-        this.router = config.experts() == null ? null : new MixtureRouter(config.experts());
+        this.blocks = new LayerBlocks(model, kernels, workers);
     }
 
     /**
@@ -223,22 +222,22 @@ public final class Forward implements AutoCloseable {
         if (cache.speculates()) {
             return decodeWithGuess(cache, tokenId);
         }
-        embed(tokenId, tokenHidden);
+        blocks.embed(tokenId, tokenHidden);
         try (KvStep step = cache.beginStep(parts, kernels, workers)) {
             tokenRope.fill(cache.rotations(1), workers);
             for (int layer = 0; layer < config.layerCount(); layer++) {
                 Weights.Layer layerWeights = weights.layers().get(layer);
                 AttentionShape shape = config.attentionShape(layer);
-                project(layerWeights, tokenHidden, token);
-                rotate(layer, token, tokenRope, 0);
+                blocks.project(layerWeights, tokenHidden, token);
+                blocks.rotate(layer, token, tokenRope, 0);
                 KvRows[] rows = step.append(layer, token.keys(), token.values());
                 step.look(shape, token.queries());
                 Tensor probabilities = step.probabilities(shape);
                 kernels.attendOne(
                         shape, rows, token.queries(), step.position(), token.attended(), probabilities, workers);
                 step.endLayer(probabilities);
-                addAttention(layerWeights, token, tokenHidden);
-                addFeedForward(layerWeights, token, tokenHidden);
+                blocks.addAttention(layerWeights, token, tokenHidden);
+                blocks.addFeedForward(layerWeights, token, tokenHidden);
             }
             step.finish();
         }
@@ -268,15 +267,15 @@ public final class Forward implements AutoCloseable {
         Tensor states = pairHidden.slice(0, tokens.length);
         Activations rows = pair.first(tokens.length);
         for (int row = 0; row < tokens.length; row++) {
-            embed(tokens[row], states.slice(row, 1));
+            blocks.embed(tokens[row], states.slice(row, 1));
         }
         try (SpeculativeStep step = cache.beginSpeculativeStep(guess == 1, kernels, workers)) {
             pairRope.fill(cache.rotations(tokens.length), workers);
             for (int layer = 0; layer < config.layerCount(); layer++) {
                 Weights.Layer layerWeights = weights.layers().get(layer);
                 AttentionShape shape = config.attentionShape(layer);
-                project(layerWeights, states, rows);
-                rotate(layer, rows, pairRope, 0);
+                blocks.project(layerWeights, states, rows);
+                blocks.rotate(layer, rows, pairRope, 0);
                 Tensor tokenProbabilities = null;
                 if (guess == 1) {
                     KvRows[] entries = step.append(
@@ -289,8 +288,8 @@ public final class Forward implements AutoCloseable {
                 Tensor probabilities = step.probabilities(shape);
                 attendRow(shape, entries, rows, guess, step.guessPosition(), probabilities);
                 step.endLayer(probabilities, tokenProbabilities);
-                addAttention(layerWeights, rows, states);
-                addFeedForward(layerWeights, rows, states);
+                blocks.addAttention(layerWeights, rows, states);
+                blocks.addFeedForward(layerWeights, rows, states);
             }
             step.finish();
         }
@@ -329,7 +328,7 @@ public final class Forward implements AutoCloseable {
         int firstPosition = cache.tokensSeen();
         Tensor hidden = Tensor.allocate(promptArena, DType.F32, tokens.length, config.hiddenSize());
         for (int index = 0; index < tokens.length; index++) {
-            embed(tokens[index], hidden.slice(index, 1));
+            blocks.embed(tokens[index], hidden.slice(index, 1));
         }
         if (observer != null) {
             observer.hidden(0, hidden);
@@ -357,14 +356,14 @@ public final class Forward implements AutoCloseable {
                     int count = Math.min(chunkTokens, tokens.length - first);
                     Activations chunk = activations.first(count);
                     Tensor states = hidden.slice(first, count);
-                    project(weights.layers().get(layer), states, chunk);
+                    blocks.project(weights.layers().get(layer), states, chunk);
                     if (observer != null) {
                         observer.projected(layer, first, chunk.queries(), chunk.keys());
                     }
                     if (prefill.usesPlainQueries()) {
                         prefill.addPlainQueries(shape, first, chunk.queries());
                     }
-                    rotate(layer, chunk, rope, first);
+                    blocks.rotate(layer, chunk, rope, first);
                     if (prefill.readsAsStream()) {
                         attendAsStream(prefill, shape, rows, chunk, firstPosition + first);
                         addBlocks(layer, chunk, first, states, observer);
@@ -417,7 +416,7 @@ public final class Forward implements AutoCloseable {
                 .orElseGet(() -> Objects.requireNonNull(gates(policy)).threshold());
     }
 
-    /** A layer's input, chunk by chunk, in the room where {@link #project} will put it again. */
+    /** A layer's input, chunk by chunk, in the room where {@link LayerBlocks#project} will put it again. */
     private GatePass.Norm normed(int layer, Tensor hidden, Activations activations) {
         return (first, count) -> {
             Tensor normed = activations.first(count).normed();
@@ -459,11 +458,11 @@ public final class Forward implements AutoCloseable {
     }
 
     private void addBlocks(int layer, Activations chunk, int firstToken, Tensor states, @Nullable Observer observer) {
-        addAttention(weights.layers().get(layer), chunk, states);
+        blocks.addAttention(weights.layers().get(layer), chunk, states);
         if (observer != null) {
             observer.attended(layer, firstToken, chunk.values(), chunk.attended(), chunk.projected(), states);
         }
-        addFeedForward(weights.layers().get(layer), chunk, states);
+        blocks.addFeedForward(weights.layers().get(layer), chunk, states);
     }
 
     private void reportProgress(Progress progress, int layer, int tokensDone, int tokens) {
@@ -486,138 +485,11 @@ public final class Forward implements AutoCloseable {
                 one.up());
     }
 
-    /** Queries, keys and values of a chunk, with their biases and norms. */
-    private void project(Weights.Layer layerWeights, Tensor states, Activations chunk) {
-        Weights.Attention attention = layerWeights.attention();
-        kernels.rmsNorm(states, layerWeights.attentionNorm(), config.normEpsilon(), chunk.normed(), workers);
-        Tensor[] matrices = {
-            attention.query().matrix(),
-            attention.key().matrix(),
-            attention.value().matrix()
-        };
-        kernels.matmulAll(
-                matrices, chunk.normed(), new Tensor[] {chunk.queries(), chunk.keys(), chunk.values()}, workers);
-        addBias(attention.query(), chunk.queries());
-        addBias(attention.key(), chunk.keys());
-        addBias(attention.value(), chunk.values());
-        normHeads(attention.queryNorm(), chunk.queries());
-        normHeads(attention.keyNorm(), chunk.keys());
-    }
-
-    /** The rotary embedding of a chunk's queries and keys. */
-    private void rotate(int layer, Activations chunk, RopeTables rope, int firstRope) {
-        int count = (int) chunk.queries().rows();
-        Tensor cos = rope.cos(layer, firstRope, count);
-        Tensor sin = rope.sin(layer, firstRope, count);
-        kernels.rope(chunk.queries(), config.headDim(), cos, sin, config.interleavedRope(), workers);
-        kernels.rope(chunk.keys(), config.headDim(), cos, sin, config.interleavedRope(), workers);
-    }
-
-    private void normHeads(@Nullable Tensor norm, Tensor heads) {
-        if (norm != null) {
-            Tensor rows = heads.reshape(heads.rows() * heads.columns() / config.headDim(), config.headDim());
-            kernels.rmsNorm(rows, norm, config.normEpsilon(), rows, workers);
-        }
-    }
-
-    private void addAttention(Weights.Layer layer, Activations chunk, Tensor states) {
-        linear(layer.attention().output(), chunk.attended(), chunk.projected());
-        addBlock(layer.attentionOutputNorm(), chunk.projected(), states);
-    }
-
-    private void addFeedForward(Weights.Layer layer, Activations chunk, Tensor states) {
-        kernels.rmsNorm(states, layer.feedForwardNorm(), config.normEpsilon(), chunk.normed(), workers);
-        switch (layer.feedForward()) {
-            case Weights.Gated gated -> gated(gated, chunk.normed(), chunk.gate(), chunk.up(), chunk.projected());
-            case Weights.Mixture mixture -> mixture(mixture, chunk);
-        }
-        addBlock(layer.feedForwardOutputNorm(), chunk.projected(), states);
-    }
-
-    private void addBlock(@Nullable Tensor norm, Tensor output, Tensor states) {
-        if (norm != null) {
-            kernels.rmsNorm(output, norm, config.normEpsilon(), output, workers);
-        }
-        kernels.addScaled(states, output, 1f, workers);
-    }
-
-    private void gated(Weights.Gated block, Tensor x, Tensor gateRows, Tensor upRows, Tensor out) {
-        Tensor gate = narrow(gateRows, block.gate().matrix().rows());
-        Tensor up = narrow(upRows, block.up().matrix().rows());
-        Tensor[] matrices = {block.gate().matrix(), block.up().matrix()};
-        kernels.matmulAll(matrices, x, new Tensor[] {gate, up}, workers);
-        addBias(block.gate(), gate);
-        addBias(block.up(), up);
-        switch (config.activation()) {
-            case SILU -> kernels.siluGate(gate, up, workers);
-            case GELU_TANH -> kernels.geluGate(gate, up, workers);
-        }
-        linear(block.down(), gate, out);
-    }
-
-    /** The same memory as a matrix of fewer columns; layers of one model may differ in feed-forward size. */
-    private static Tensor narrow(Tensor rows, long columns) {
-        return rows.columns() == columns ? rows : new Tensor(DType.F32, rows.data(), rows.rows(), columns);
-    }
-
-    /** Each expert reads the rows of the tokens that chose it, and adds its weighted output to theirs. */
-    private void mixture(Weights.Mixture mixture, Activations chunk) {
-        if (router == null) {
-            throw new IllegalStateException("a mixture layer in a model without experts");
-        }
-        router.route(mixture.router(), chunk.normed(), kernels, workers);
-        chunk.projected().data().asSlice(0, chunk.projected().bytes()).fill((byte) 0);
-        try (Arena scratch = Arena.ofConfined()) {
-            Tensor gathered = Tensor.allocate(scratch, DType.F32, chunk.normed().rows(), config.hiddenSize());
-            Tensor answers = Tensor.allocate(scratch, DType.F32, chunk.normed().rows(), config.hiddenSize());
-            for (int expert = 0; expert < mixture.experts().size(); expert++) {
-                int count = router.count(expert);
-                if (count == 0) {
-                    continue;
-                }
-                for (int index = 0; index < count; index++) {
-                    copyRow(chunk.normed(), router.token(expert, index), gathered, index);
-                }
-                Tensor out = answers.slice(0, count);
-                gated(
-                        mixture.experts().get(expert),
-                        gathered.slice(0, count),
-                        chunk.gate().slice(0, count),
-                        chunk.up().slice(0, count),
-                        out);
-                for (int index = 0; index < count; index++) {
-                    Tensor target = chunk.projected().slice(router.token(expert, index), 1);
-                    kernels.addScaled(target, out.slice(index, 1), router.weight(expert, index), workers);
-                }
-            }
-        }
-    }
-
     /** Copies those rows of a chunk's queries that belong to the window, the last tokens of the prompt. */
     private static void keepWindow(Tensor queries, int first, int promptTokens, Tensor windowQueries) {
         int windowStart = promptTokens - (int) windowQueries.rows();
         for (int row = Math.max(0, windowStart - first); row < queries.rows(); row++) {
-            copyRow(queries, row, windowQueries, first + row - windowStart);
-        }
-    }
-
-    private static void copyRow(Tensor source, long sourceRow, Tensor target, long targetRow) {
-        MemorySegment.copy(
-                source.data(),
-                sourceRow * source.rowBytes(),
-                target.data(),
-                targetRow * target.rowBytes(),
-                source.rowBytes());
-    }
-
-    private void linear(Weights.Linear linear, Tensor x, Tensor out) {
-        kernels.matmul(linear.matrix(), x, out, workers);
-        addBias(linear, out);
-    }
-
-    private void addBias(Weights.Linear linear, Tensor out) {
-        if (linear.bias() != null) {
-            kernels.addScaled(out, linear.bias(), 1f, workers);
+            LayerBlocks.copyRow(queries, row, windowQueries, first + row - windowStart);
         }
     }
 
@@ -627,17 +499,6 @@ public final class Forward implements AutoCloseable {
             kernels.softcap(target, config.logitSoftcap(), workers);
         }
         return target;
-    }
-
-    private void embed(int tokenId, Tensor target) {
-        if (tokenId < 0 || tokenId >= config.vocabularySize()) {
-            throw LayercakeException.badInput("token " + tokenId + " is outside the model's vocabulary of "
-                    + config.vocabularySize() + "; the tokenizer belongs to another model");
-        }
-        kernels.dequantize(weights.embedding(), tokenId, target);
-        if (config.embeddingScale() != 1f) {
-            kernels.scale(target, config.embeddingScale(), workers);
-        }
     }
 
     /** A copy of one row of logits. */
