@@ -173,4 +173,23 @@ public interface Kernels {
             int firstPosition,
             WindowStatistics statistics,
             Workers workers);
+
+    /**
+     * The most attention that any query pays to each of some slots, if it looks at nothing but what {@code judged} says:
+     * {@code maxima[h][j] = max(maxima[h][j], max over t of A[h][t][from + j])}, with A the softmax over those slots alone.
+     *
+     * @param rows one per KV head, positions ascending; a {@link KvRows#lower} run is not looked at
+     * @param queries [tokens x queryHeads * headDim] of consecutive tokens, rotary embedding applied
+     * @param firstPosition position of the first of them; the causal mask, the sliding window and hidden slots hold
+     * @param judged which slots, for each KV head
+     * @param maxima for each query head at least as many as there are judged slots
+     */
+    void attentionMaxima(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            JudgedSlots[] judged,
+            float[][] maxima,
+            Workers workers);
 }

@@ -64,6 +64,25 @@ final class ScalarAttention {
         }
     }
 
+    void attentionMaxima(Tensor queries, int firstPosition, JudgedSlots[] judged, float[][] maxima) {
+        for (int token = 0; token < queries.rows(); token++) {
+            for (int head = 0; head < shape.queryHeads(); head++) {
+                JudgedSlots slots = judged[head / shape.group()];
+                KvRows entries = rows[head / shape.group()];
+                logits(entries, vector(queries, token, head), firstPosition + token, true, logits);
+                for (int slot = 0; slot < entries.length(); slot++) {
+                    if (!slots.contains(slot)) {
+                        Memory.putFloat32(logits + (long) slot * Float.BYTES, Float.NEGATIVE_INFINITY);
+                    }
+                }
+                softmax(logits, entries.length());
+                for (int index = 0; index < slots.count(); index++) {
+                    maxima[head][index] = Math.max(maxima[head][index], at(logits, slots.from() + index));
+                }
+            }
+        }
+    }
+
     void windowStatistics(Tensor windowQueries, int firstPosition, WindowStatistics statistics) {
         int queries = (int) windowQueries.rows();
         double entropy = 0;
@@ -109,6 +128,11 @@ final class ScalarAttention {
             logits(run, query, position, causal, target + (long) count * Float.BYTES);
             count += run.length();
         }
+        softmax(target, count);
+    }
+
+    /** Makes probabilities of logits. */
+    private void softmax(long target, int count) {
         largest = Float.NEGATIVE_INFINITY;
         for (int slot = 0; slot < count; slot++) {
             largest = Math.max(largest, at(target, slot));

@@ -171,6 +171,19 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void attentionMaxima(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            JudgedSlots[] judged,
+            float[][] maxima,
+            Workers workers) {
+        Shapes.attentionMaxima(shape, rows, queries, judged, maxima);
+        new ScalarAttention(shape, rows, 1, workers).attentionMaxima(queries, firstPosition, judged, maxima);
+    }
+
+    @Override
     public void attendOne(
             AttentionShape shape,
             KvRows[] rows,

@@ -110,6 +110,22 @@ final class Shapes {
         }
     }
 
+    static void attentionMaxima(
+            AttentionShape shape, KvRows[] rows, Tensor queries, JudgedSlots[] judged, float[][] maxima) {
+        queries(shape, rows, queries);
+        if (judged.length != rows.length || maxima.length != shape.queryHeads()) {
+            throw new IllegalArgumentException(
+                    "slots of " + judged.length + ", maxima of " + maxima.length + " heads for " + shape);
+        }
+        for (int head = 0; head < maxima.length; head++) {
+            JudgedSlots slots = judged[head / shape.group()];
+            if (slots.own() > rows[head / shape.group()].length() || maxima[head].length < slots.count()) {
+                throw new IllegalArgumentException(slots + " with " + maxima[head].length + " maxima for head " + head
+                        + " of " + rows[head / shape.group()].length() + " slots");
+            }
+        }
+    }
+
     private static void softmax(AttentionShape shape, Tensor queries, Tensor softmax) {
         requireFloat32(softmax, "softmax");
         if (softmax.rows() != queries.rows() || softmax.columns() != 2L * shape.queryHeads()) {

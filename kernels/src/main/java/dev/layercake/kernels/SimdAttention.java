@@ -28,6 +28,17 @@ final class SimdAttention {
         new AttentionSums(shape, rows, queries, firstPosition, softmax, sums, workers).run();
     }
 
+    static void attentionMaxima(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            JudgedSlots[] judged,
+            float[][] maxima,
+            Workers workers) {
+        new AttentionMaxima(shape, rows, queries, firstPosition, judged, maxima, workers).run();
+    }
+
     static void attendOne(
             AttentionShape shape,
             KvRows[] rows,

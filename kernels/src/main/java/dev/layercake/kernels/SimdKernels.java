@@ -205,6 +205,19 @@ public final class SimdKernels implements Kernels {
     }
 
     @Override
+    public void attentionMaxima(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            JudgedSlots[] judged,
+            float[][] maxima,
+            Workers workers) {
+        Shapes.attentionMaxima(shape, rows, queries, judged, maxima);
+        SimdAttention.attentionMaxima(shape, rows, queries, firstPosition, judged, maxima, workers);
+    }
+
+    @Override
     public void attendOne(
             AttentionShape shape,
             KvRows[] rows,
