@@ -62,7 +62,7 @@ public final class LanguageModel implements AutoCloseable {
         this.kernels = kernels;
         this.workers = workers;
         this.weightsResident = weightsResident;
-        this.forward = new Forward(model, kernels.kernels(), workers);
+        this.forward = new Forward(model, kernels.kernels(), workers, contextTokens());
     }
 
     /** Loads a checkpoint with {@link EngineOptions#DEFAULT}. */
@@ -239,11 +239,22 @@ public final class LanguageModel implements AutoCloseable {
                 kv.peakBytes(),
                 kv.keptBytes(),
                 kv.fullBytes(),
-                Forward.prefillBytes(model, promptTokens)
+                Math.max(Forward.prefillBytes(model, promptTokens), Forward.replayBytes(model, policy, tokens(kv)))
                         + judgingBytes(policy, promptTokens)
                         + forward.gateBytes(policy, promptTokens)
                         + slowInRam(kv, policy),
                 MachineMemory.here().availableBytes() + idlePages + heldBytes);
+    }
+
+    /** Positions that must be free behind a cache's text and so many further tokens for its policy to cut it. */
+    int replayTokens(KvCache cache, int newTokens) {
+        return forward.replayTokens(cache, newTokens);
+    }
+
+    /** Tokens of the text in the end. */
+    private int tokens(KvPlan kv) {
+        long heads = (long) model.config().layerCount() * model.config().kvHeads();
+        return (int) Math.min(Integer.MAX_VALUE / 2, kv.fullEntries() / heads);
     }
 
     /** Bytes of a slow tier that is no file. */

@@ -350,7 +350,8 @@ public final class Session implements AutoCloseable {
     }
 
     private void requireContext(int promptTokens, int maxTokens) {
-        long needed = (long) cache.rotations(promptTokens).first() + promptTokens + maxTokens;
+        long text = (long) cache.rotations(promptTokens).first() + promptTokens;
+        long needed = text + maxTokens;
         if (policy().positions() == PositionRule.SLOT) {
             // A stream may be as long as it likes: no token is ever farther away than the budget.
             needed = Math.min(needed, policy().allocator().budget() + 1L);
@@ -365,6 +366,20 @@ public final class Session implements AutoCloseable {
                     + "or set a context of " + needed
                     + " (-c) if you accept what a model makes of a text longer than it"
                     + " was made for.");
+        }
+        requireReplay(text, promptTokens);
+    }
+
+    /** A text that its policy has the model repeat needs some positions for that behind its end. */
+    private void requireReplay(long text, int promptTokens) {
+        int repeating = owner.replayTokens(cache, promptTokens);
+        if (repeating > 0 && text + repeating > owner.contextTokens()) {
+            throw LayercakeException.overCapacity("The policy " + policy().name()
+                    + " has the model repeat the text behind its end, " + repeating
+                    + " tokens at a time or more, but with "
+                    + text + " tokens of text the context of " + owner.contextTokens()
+                    + " has no room for that; shorten the prompt, or set a context of " + (text + repeating)
+                    + " (-c) if you accept what a model makes of a text longer than it was made for.");
         }
     }
 

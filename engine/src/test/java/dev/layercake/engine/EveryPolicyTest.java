@@ -81,12 +81,13 @@ final class EveryPolicyTest {
     void twoTurnsFitTheirPlans(String spec) {
         Haystack haystack = haystack(17, 300);
         try (Session session = model.session(spec)) {
+            long planned = 0;
             for (String text : List.of(haystack.prompt(), haystack.needle().question())) {
                 GenerationSummary summary = session.ask(text, SHORT).summary();
+                planned = Math.max(planned, summary.plan().kvPeakBytes());
                 assertThat(summary.tokens()).isNotEmpty();
                 assertThat(summary.kv().tokensSeen()).isLessThanOrEqualTo(session.tokens());
-                assertThat(summary.kv().bytesPeak())
-                        .isLessThanOrEqualTo(summary.plan().kvPeakBytes());
+                assertThat(summary.kv().bytesPeak()).as("of all turns").isLessThanOrEqualTo(planned);
                 if (!spec.equals("full") && !spec.startsWith("quest")) {
                     assertThat(summary.kv().bytesNow()).isLessThan(summary.kv().bytesFull());
                 }

@@ -77,7 +77,14 @@ final class SessionTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"full", "cake(budget=128)", "h2o(budget=128)", "snapkv(budget=128)+ada", "knorm(budget=128)"})
+            strings = {
+                "full",
+                "cake(budget=128)",
+                "h2o(budget=128)",
+                "snapkv(budget=128)+ada",
+                "knorm(budget=128)",
+                "kvzip(budget=128)"
+            })
     void questionsBeginFromOneCompressedContext(String policy) {
         Haystack haystack = haystack(6, 400, 2, .3);
         String question = haystack.needle().question();

@@ -201,8 +201,13 @@ final class HeadEntries {
 
     /** Takes the last entry back, as if it had not come. */
     void takeBack() {
-        lease.countEntries(-1);
-        entries.truncate(rows.length() - 1);
+        takeBack(1);
+    }
+
+    /** Takes the last entries back, as if they had not come. */
+    void takeBack(int count) {
+        lease.countEntries(-count);
+        entries.truncate(rows.length() - count);
     }
 
     /**

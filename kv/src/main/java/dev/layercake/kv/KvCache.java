@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * A sequence's keys and values: for each layer and KV head the entries that its policy kept, each with its token's true
  * position. {@link #tokensSeen} counts the text and is not the number of entries anywhere.
  *
- * <p>A turn is {@link #beginPrefill} and then one {@link #beginStep} per decoded token. Only one of them runs at a time; not
+ * <p>A turn is {@link #beginPrefill}, a {@link #beginReplay} per part of the text if the policy asks for it, and then one
+ * {@link #beginStep} per decoded token. Only one of them runs at a time; not
  * thread-safe. A prefill or step that is closed before it is finished leaves layers of different states behind, so it
  * empties the sequence ({@link #clear}).
  */
@@ -35,6 +36,7 @@ public final class KvCache implements AutoCloseable {
     private int nextRotation;
     private long policyNanos;
     private ModelParts parts = ModelParts.NONE;
+    private final UnreplayedText unreplayed = new UnreplayedText();
     private @Nullable AutoCloseable running;
 
     /**
@@ -111,7 +113,7 @@ public final class KvCache implements AutoCloseable {
 
     /**
      * Time that the policy has taken since the cache was made, as the calling thread saw it: gathering what it judges by,
-     * judging and cutting, in prompts and in decode steps.
+     * judging and cutting, in prompts, in replays with all that passes through the layers then, and in decode steps.
      */
     public long policyNanos() {
         return policyNanos;
@@ -303,6 +305,77 @@ public final class KvCache implements AutoCloseable {
         return prefill;
     }
 
+    /**
+     * Notes which tokens have just been read, for a policy that has the model repeat them. To be called after each pass that
+     * was finished.
+     */
+    public void noteText(int... tokens) {
+        if (policy.replays()) {
+            unreplayed.add(tokens);
+        }
+    }
+
+    /** The tokens that have been read and not been repeated yet; empty unless the policy replays. */
+    public int[] unreplayedText() {
+        return unreplayed.tokens();
+    }
+
+    /** Whether more is held, after so many further tokens, than what the policy leaves after a replay of the text. */
+    public boolean replayDue(int newTokens) {
+        if (!policy.replays()) {
+            return false;
+        }
+        long entries = 0;
+        for (LayerEntries layer : layers) {
+            for (HeadEntries head : layer.heads()) {
+                entries += (long) head.length() + newTokens;
+            }
+        }
+        return entries > entriesKept(Math.addExact(tokensSeen, newTokens));
+    }
+
+    /** Entries that stay after a replay. */
+    private long entriesKept(int tokens) {
+        return (long) layers.length * layout().kvHeads() * policy.allocator().budget(tokens);
+    }
+
+    /**
+     * Begins a pass in which the model repeats the next part of the text that it has not repeated yet.
+     *
+     * @param textTokens of the text
+     * @param passTokens that pass through the layers: what asks for the repetition, and then those of the text
+     */
+    public ContextReplay beginReplay(int textTokens, int passTokens, Kernels kernels, Workers workers) {
+        requireIdle();
+        int from = tokensSeen - unreplayed.count();
+        ContextReplay replay = new ContextReplay(this, from, textTokens, passTokens, kernels, workers);
+        running = replay;
+        return replay;
+    }
+
+    void replayed(int textTokens) {
+        unreplayed.removeFirst(textTokens);
+        running = null;
+    }
+
+    /**
+     * Cuts all layers at once to what their entries are worth by the replays since they came; one that was never repeated is
+     * worth nothing. Does nothing if all fits.
+     */
+    public void cutReplayed(Workers workers) {
+        requireIdle();
+        if (!replayDue(0)) {
+            return;
+        }
+        long start = System.nanoTime();
+        unreplayed.clear();
+        new GlobalCut(layers, policy.scorer().sinks(), tokensSeen).cut(entriesKept(tokensSeen), workers);
+        if (policy.positions() == PositionRule.REROTATED) {
+            renumber(workers);
+        }
+        countPolicyTime(start);
+    }
+
     /** Begins the pass of one new token through all layers. */
     public KvStep beginStep(Kernels kernels, Workers workers) {
         return beginStep(ModelParts.NONE, kernels, workers);
@@ -405,6 +478,7 @@ public final class KvCache implements AutoCloseable {
         }
         copy.tokensSeen = tokensSeen;
         copy.nextRotation = nextRotation;
+        copy.unreplayed.add(unreplayed.tokens());
         return copy;
     }
 
@@ -421,6 +495,7 @@ public final class KvCache implements AutoCloseable {
         }
         tokensRunning = 0;
         nextRotation = 0;
+        unreplayed.clear();
         for (int index = 0; index < layers.length; index++) {
             LayerEntries layer = layers[index];
             for (HeadEntries head : layer.heads()) {

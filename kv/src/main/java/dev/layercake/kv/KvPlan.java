@@ -204,7 +204,7 @@ public record KvPlan(
             Cut cut = promptTokens == 0 ? Cut.NEVER : policy.schedule().prompt();
             Stage before = new Stage(layers - 1, new float[layers], candidates, 0, tokensRead);
             boolean cuts = cut != Cut.NEVER && !allocator.keepsAll(before);
-            boolean cutsAtOnce = cuts && cut != Cut.AT_END;
+            boolean cutsAtOnce = cuts && cut != Cut.AT_END && cut != Cut.AFTER_REPLAY;
             this.demotes = tiers.hasLow() && (cuts || steps || low > 0);
             long windows = 0;
             long stagedBefore = 0;
@@ -220,6 +220,9 @@ public record KvPlan(
                 windows += Math.min(window, staged[layer]);
                 stagedBefore += staged[layer];
                 left = stagedBefore;
+                if (cuts && cut == Cut.AFTER_REPLAY && layer == layers - 1) {
+                    noteReplay(ContextReplay.mostTokens(policy, tokensRead), staged);
+                }
                 if (cutsAtOnce || (cuts && layer == layers - 1)) {
                     Stage stage = new Stage(layer, new float[layers], candidates, heldLaterBesideWindow, tokensRead);
                     left = Math.min(left, allocator.atMost(stage) + windows);
@@ -262,6 +265,17 @@ public record KvPlan(
             note(
                     appended + low + guess,
                     pagesAtMost(appended + guess, layers) + lowPagesAtMost(low + changing) + fetched);
+        }
+
+        /** One layer after the other holds the tokens of a pass besides everything. */
+        private void noteReplay(int passTokens, int[] staged) {
+            long entries = passTokens;
+            long mostOfOne = 0;
+            for (int length : staged) {
+                entries += length;
+                mostOfOne = Math.max(mostOfOne, pages((long) length + passTokens) - pages(length));
+            }
+            note(entries, sumOfPages(staged) + mostOfOne);
         }
 
         private void note(long entries, long pages) {

@@ -109,6 +109,7 @@ public final class KvPrefill implements AutoCloseable {
         Stage whole = new Stage(layers - 1, preferences, candidates, 0, tokensAfter);
         this.cuts = !stream
                 && policy.schedule().prompt() != Cut.NEVER
+                && policy.schedule().prompt() != Cut.AFTER_REPLAY
                 && !policy.allocator().keepsAll(whole);
     }
 

@@ -110,6 +110,9 @@ final class PagedRows {
         while (rows.pageCount() > pages) {
             lease.givePage(rows.removePage());
         }
+        if (attention.length / 2 > rows.capacity()) {
+            attention = Arrays.copyOf(attention, rows.capacity());
+        }
     }
 
     /** Takes what others hold, on pages of its own; these must be empty, and of the same types. */

@@ -138,6 +138,11 @@ class PolicyContractTest {
             specs.add(method + small + "+baklava(profile=value.profile)");
         }
         specs.add("gate(weights=nobody/opens/this,sinks=4,recent=3)");
+        for (String kvzip : List.of("chunk=7", "chunk=1,sinks=0", "chunk=20,sinks=10", "sinks=16")) {
+            specs.add("kvzip(budget=16," + kvzip + ")");
+        }
+        specs.add("kvzip(budget=1,sinks=0,chunk=5)");
+        specs.add("kvzip(budget=16,chunk=30)+rerotate");
         specs.add("h2o(budget=16)+baklava(profile=value.profile,power=2)");
         specs.add("specache(bits=1,fetch=0,residual=0,group=8)");
         specs.add("specache(fetch=100,residual=30,group=8)");

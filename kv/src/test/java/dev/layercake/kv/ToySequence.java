@@ -28,6 +28,9 @@ import java.util.stream.IntStream;
  * pool got everything back.
  */
 final class ToySequence implements AutoCloseable {
+    /** That ask for a repetition. */
+    static final int ASKING_TOKENS = 3;
+
     final KvLayout layout;
     final AttentionShape shape;
     final KvPool pool;
@@ -66,6 +69,41 @@ final class ToySequence implements AutoCloseable {
                 layer(prefill, layer, tokens, arena);
             }
             prefill.finish();
+        }
+        cache.noteText(new int[tokens]);
+        replay();
+    }
+
+    /** Repeats what is due, part by part, and cuts. */
+    private void replay() {
+        if (!cache.replayDue(0)) {
+            return;
+        }
+        int left = cache.unreplayedText().length;
+        while (left > 0) {
+            int text = Math.min(left, cache.policy().scorer().replayTokens());
+            replay(text, text + ASKING_TOKENS);
+            left -= text;
+        }
+        cache.cutReplayed(workers);
+    }
+
+    /** A pass that repeats the next tokens of the text: its own are what the text's would be if it went on. */
+    void replay(int textTokens, int passTokens) {
+        try (Arena arena = Arena.ofConfined();
+                ContextReplay replay = cache.beginReplay(textTokens, passTokens, kernels, workers)) {
+            for (int layer = 0; layer < layout.layers(); layer++) {
+                replay.beginLayer(layer);
+                for (int first = 0; first < passTokens; first += chunk) {
+                    int count = Math.min(chunk, passTokens - first);
+                    int position = replay.firstPosition() + first;
+                    replay.store(
+                            first, turnedKeys(layer, position, count, arena), values(layer, position, count, arena));
+                    replay.addAttention(shape, first, queries(layer, position, count, arena));
+                }
+                replay.endLayer();
+            }
+            replay.finish();
         }
     }
 
@@ -180,6 +218,7 @@ final class ToySequence implements AutoCloseable {
                 }
                 step.finish();
             }
+            cache.noteText(0);
         }
     }
 

@@ -17,10 +17,12 @@ import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Rotary;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -118,6 +120,7 @@ public final class Forward implements AutoCloseable {
     private final Tensor pairHidden;
     private final Tensor pairLogits;
     private final LayerBlocks blocks;
+    private final TextReplay replay;
     private final Map<Path, AttentionGates> gates = new ConcurrentHashMap<>();
     private final ModelParts parts = new Parts();
 
@@ -127,6 +130,16 @@ public final class Forward implements AutoCloseable {
      * @param workers the team that computes; closed by its owner, not here
      */
     public Forward(Model model, Kernels kernels, Workers workers) {
+        this(model, kernels, workers, model.config().contextLength());
+    }
+
+    /**
+     * Working memory for one caller.
+     *
+     * @param workers the team that computes; closed by its owner, not here
+     * @param contextTokens positions that a text and its repetition should stay below, for a policy that has texts repeated
+     */
+    public Forward(Model model, Kernels kernels, Workers workers, int contextTokens) {
         this.model = model;
         this.config = model.config();
         this.weights = model.weights();
@@ -141,6 +154,7 @@ public final class Forward implements AutoCloseable {
         this.pairHidden = Tensor.allocate(arena, DType.F32, 2, config.hiddenSize());
         this.pairLogits = Tensor.allocate(arena, DType.F32, 2, config.vocabularySize());
         this.blocks = new LayerBlocks(model, kernels, workers);
+        this.replay = new TextReplay(model, blocks, kernels, workers, contextTokens);
     }
 
     /**
@@ -179,18 +193,45 @@ public final class Forward implements AutoCloseable {
                 + Activations.bytes(config, model.feedForwardSize(), Math.min(tokens, CHUNK_TOKENS));
     }
 
+    /** Bytes that repeating a text of {@code tokens} needs beside weights and cache, if the policy asks for it. */
+    public static long replayBytes(Model model, KvPolicy policy, int tokens) {
+        return policy.replays() ? TextReplay.bytes(model, policy, tokens) : 0;
+    }
+
+    /** Positions that must be free behind a cache's text and so many further tokens for the policy to have it repeated. */
+    public int replayTokens(KvCache cache, int newTokens) {
+        return replay.leastTokens(cache, newTokens);
+    }
+
     /**
      * Reads tokens into the cache and returns the logits after the last one: [1 x vocabulary], valid until the next call.
      *
      * @throws CancellationException if {@code progress} says so; the cache is then empty
      */
     public Tensor prefill(KvCache cache, int[] tokens, Progress progress) {
-        try (Arena promptArena = Arena.ofShared()) {
-            Tensor hidden = prefill(cache, tokens, progress, null, promptArena);
-            Tensor last = hidden.slice(hidden.rows() - 1, 1);
-            kernels.rmsNorm(last, weights.outputNorm(), config.normEpsilon(), last, workers);
-            return output(last, logits);
-        }
+        return thenReplay(cache, tokens, progress, reading -> {
+            try (Arena promptArena = Arena.ofShared()) {
+                Tensor hidden = prefill(cache, tokens, reading, null, promptArena);
+                Tensor last = hidden.slice(hidden.rows() - 1, 1);
+                kernels.rmsNorm(last, weights.outputNorm(), config.normEpsilon(), last, workers);
+                return output(last, logits);
+            }
+        });
+    }
+
+    /**
+     * Reads tokens, and then has the model repeat them if the policy wants to judge by that.
+     *
+     * @param read reads them, told whom to report its progress to
+     */
+    private Tensor thenReplay(KvCache cache, int[] tokens, Progress progress, Function<Progress, Tensor> read) {
+        List<TextReplay.Part> parts = replay.parts(cache, tokens);
+        long toRead = (long) tokens.length * config.layerCount();
+        long total = toRead + replay.tokenLayers(parts);
+        Tensor result = read.apply((done, all) -> progress.advance(done, total));
+        cache.noteText(tokens);
+        replay.run(cache, parts, (done, all) -> progress.advance(toRead + done, total));
+        return result;
     }
 
     /**
@@ -198,12 +239,14 @@ public final class Forward implements AutoCloseable {
      * in {@code target}.
      */
     public Tensor prefillObserved(KvCache cache, int[] tokens, Observer observer, Arena target) {
-        try (Arena promptArena = Arena.ofShared()) {
-            Tensor hidden = prefill(cache, tokens, Progress.NONE, observer, promptArena);
-            kernels.rmsNorm(hidden, weights.outputNorm(), config.normEpsilon(), hidden, workers);
-            observer.hidden(config.layerCount(), hidden);
-            return output(hidden, Tensor.allocate(target, DType.F32, tokens.length, config.vocabularySize()));
-        }
+        return thenReplay(cache, tokens, Progress.NONE, reading -> {
+            try (Arena promptArena = Arena.ofShared()) {
+                Tensor hidden = prefill(cache, tokens, reading, observer, promptArena);
+                kernels.rmsNorm(hidden, weights.outputNorm(), config.normEpsilon(), hidden, workers);
+                observer.hidden(config.layerCount(), hidden);
+                return output(hidden, Tensor.allocate(target, DType.F32, tokens.length, config.vocabularySize()));
+            }
+        });
     }
 
     /**
@@ -214,6 +257,7 @@ public final class Forward implements AutoCloseable {
     public void observe(KvCache cache, int[] tokens, Progress progress, Observer observer) {
         try (Arena promptArena = Arena.ofShared()) {
             prefill(cache, tokens, progress, observer, promptArena);
+            cache.noteText(tokens);
         }
     }
 
@@ -241,6 +285,7 @@ public final class Forward implements AutoCloseable {
             }
             step.finish();
         }
+        cache.noteText(tokenId);
         kernels.rmsNorm(tokenHidden, weights.outputNorm(), config.normEpsilon(), tokenHidden, workers);
         return output(tokenHidden, logits);
     }

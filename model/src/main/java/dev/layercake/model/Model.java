@@ -184,6 +184,11 @@ public final class Model implements AutoCloseable {
         return weights.feedForwardSize();
     }
 
+    /** Whether the checkpoint has a tokenizer, good or not. */
+    public boolean hasTokenizer() {
+        return text.hasTokenizer();
+    }
+
     /**
      * The tokenizer, loaded at the first call.
      *

@@ -23,7 +23,11 @@ final class ModelText {
     private final Lazy<Tokenizer> tokenizer;
     private final Lazy<Optional<ChatTemplate>> chatTemplate;
 
-    private ModelText(Supplier<Tokenizer> tokenizer, Supplier<Optional<ChatTemplate>> chatTemplate) {
+    private final boolean hasTokenizer;
+
+    private ModelText(
+            boolean hasTokenizer, Supplier<Tokenizer> tokenizer, Supplier<Optional<ChatTemplate>> chatTemplate) {
+        this.hasTokenizer = hasTokenizer;
         this.tokenizer = new Lazy<>(tokenizer);
         this.chatTemplate = new Lazy<>(chatTemplate);
     }
@@ -31,6 +35,7 @@ final class ModelText {
     /** Of the files beside a checkpoint's Safetensors. */
     static ModelText ofCheckpoint(ModelFiles files) {
         return new ModelText(
+                files.companion("tokenizer.json").isPresent(),
                 () -> Tokenizer.of(
                         files.companion("tokenizer.json")
                                 .orElseThrow(
@@ -41,7 +46,10 @@ final class ModelText {
     }
 
     static ModelText ofGguf(GgufMetadata metadata) {
-        return new ModelText(() -> Tokenizer.of(GgufVocabulary.of(metadata)), () -> ggufTemplate(metadata));
+        return new ModelText(
+                metadata.has("tokenizer.ggml.tokens"),
+                () -> Tokenizer.of(GgufVocabulary.of(metadata)),
+                () -> ggufTemplate(metadata));
     }
 
     private static Optional<ChatTemplate> ggufTemplate(GgufMetadata metadata) {
@@ -63,11 +71,16 @@ final class ModelText {
     /** Of a model with random weights. */
     static ModelText none() {
         return new ModelText(
+                false,
                 () -> {
                     throw LayercakeException.badInput(
                             "a model with random weights has no tokenizer; use bench with it");
                 },
                 Optional::empty);
+    }
+
+    boolean hasTokenizer() {
+        return hasTokenizer;
     }
 
     Tokenizer tokenizer() {

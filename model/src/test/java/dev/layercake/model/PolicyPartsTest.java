@@ -39,6 +39,8 @@ class PolicyPartsTest {
             "keydiff(budget=%d)+blockwise(length=16)",
             "snapkv(budget=%d,window=8)+rerotate",
             "cake(budget=%d,window=8)+rerotate",
+            "kvzip(budget=%d,chunk=16)",
+            "kvzip(budget=%d)+rerotate",
             "streaming(budget=%d,positions=slot)");
 
     private final Kernels kernels = KernelSelection.choose().kernels();

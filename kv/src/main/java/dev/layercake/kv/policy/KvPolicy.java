@@ -28,6 +28,9 @@ public record KvPolicy(
         if (schedule.prompt() == Schedule.Cut.CASCADE && !selection.nested()) {
             throw new IllegalArgumentException("a cascade of selections that are not nested");
         }
+        if ((schedule.prompt() == Schedule.Cut.AFTER_REPLAY) != (scorer.replayTokens() > 0)) {
+            throw new IllegalArgumentException("cut " + schedule.prompt() + ", judged by " + scorer);
+        }
         if (scorer.window() > allocator.budget()) {
             throw new IllegalArgumentException(
                     "a window of " + scorer.window() + " in a budget of " + allocator.budget());
@@ -119,6 +122,11 @@ public record KvPolicy(
     /** Whether a turn is read token by token, because it would exceed what slots can number. */
     public boolean readsAsStream(long tokens) {
         return positions == PositionRule.SLOT && tokens > allocator.budget();
+    }
+
+    /** Whether the model must repeat a text before it is cut. */
+    public boolean replays() {
+        return scorer.replayTokens() > 0;
     }
 
     /** Gates that reject entries of a prompt before a layer's attention; null for none. */

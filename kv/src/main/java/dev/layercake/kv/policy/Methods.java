@@ -14,6 +14,7 @@ final class Methods {
                     WindowMethods.ALL,
                     BaselineMethods.ALL,
                     AttentionMethods.ALL,
+                    ReplayMethods.ALL,
                     PrecisionMethods.ALL,
                     RetrievalMethods.ALL,
                     TextMethods.ALL,

@@ -142,6 +142,7 @@ final class Modifiers {
             throw settings.refused(policy.name() + " keeps the same tokens in all heads of a layer, so there is nothing"
                     + " to divide; put it after another policy.");
         }
+        refuseReplay(policy, settings);
         if (layers instanceof AdaptiveHeads) {
             throw settings.refused("it is given twice; give it once.");
         }
@@ -203,6 +204,15 @@ final class Modifiers {
         return selecting(policy, settings, selection);
     }
 
+    /** Refuses a policy whose one cut leaves nothing to change in a layer or head by itself. */
+    private static void refuseReplay(KvPolicy policy, Settings settings) {
+        if (policy.replays()) {
+            throw settings.refused(
+                    policy.name() + " cuts all heads of all layers at once, the best of them all by what the"
+                            + " model looked at when it repeated the text; put it after a policy that judges layer by layer.");
+        }
+    }
+
     private static KvPolicy selecting(KvPolicy policy, Settings settings, Selection selection) {
         return policy.withSelection(selection).withSpec(policy.spec() + "+" + settings.spec());
     }
@@ -235,6 +245,7 @@ final class Modifiers {
             throw settings.refused(policy.name()
                     + " has a way of choosing already; give one of critical, chunks, chunkwise and blockwise.");
         }
+        refuseReplay(policy, settings);
         if (policy.schedule().prompt() == Schedule.Cut.CASCADE) {
             throw settings.refused(
                     policy.name() + " cuts a layer again and again, and what this would keep of less is not"
@@ -284,6 +295,7 @@ final class Modifiers {
         if (policy.retention() instanceof Retention.LowBit) {
             throw settings.refused(policy.name() + " has a low tier already; leave it out.");
         }
+        refuseReplay(policy, settings);
         if (policy.gating() != null) {
             throw settings.refused(
                     "what gates reject is hidden while the prompt is read, so nothing of it is to be kept;"

@@ -16,7 +16,9 @@ public record Schedule(Cut prompt, int steps) {
         /** Each layer after its own attention, and the layers before it again. */
         CASCADE,
         /** All layers after the last one; memory is not bounded until then. */
-        AT_END
+        AT_END,
+        /** All layers at once, after the model has repeated the text; memory is not bounded until then. */
+        AFTER_REPLAY
     }
 
     /** Nothing is ever cut. */
@@ -27,6 +29,9 @@ public record Schedule(Cut prompt, int steps) {
 
     /** Each layer is cut after the prompt and again in every decode step. */
     public static final Schedule ALWAYS = new Schedule(Cut.EACH_LAYER, 1);
+
+    /** All layers are cut once the model has repeated the text, and grow while decoding. */
+    public static final Schedule AFTER_REPLAY = new Schedule(Cut.AFTER_REPLAY, 0);
 
     /** Whether decode steps evict. */
     public boolean eachStep() {

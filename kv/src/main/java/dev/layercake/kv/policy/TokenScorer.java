@@ -79,6 +79,14 @@ public interface TokenScorer {
         return false;
     }
 
+    /**
+     * How many tokens of the text the model repeats at a time so that entries are judged by that, instead of by {@link
+     * #scorePrompt}; 0 if it does not.
+     */
+    default int replayTokens() {
+        return 0;
+    }
+
     /** Gates that reject entries before a layer's attention; null for none. */
     default @Nullable Gating gating() {
         return null;
