@@ -16,8 +16,8 @@ final class ReplayMethods {
                     "Keeps what the model looks at when it repeats the whole text, so that any question may follow.",
                     "everything until the text was repeated; then budget on average over all heads of all layers, and"
                             + " one entry more per token",
-                    "the text through the model a second time, longer by a part's own keys: two to three times the"
-                            + " prefill",
+                    "the text through the model a second time, over the whole cache: two to four times the prefill in"
+                            + " all",
                     "Kim et al., arXiv 2505.23416; NVIDIA/kvpress",
                     List.of(
                             BUDGET,
