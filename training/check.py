@@ -101,9 +101,17 @@ def check_gates(model, sequences, folder):
         assert torch.allclose(first[0, 0], alone[0, 0], atol=1e-5)
         assert not torch.allclose(first[0, 8], hidden[0, 8], atol=1e-3)
         opened.threshold = 0.5
-    options = argparse.Namespace(steps=3, minutes=1, rate=1e-2, keep=0.2, pressure=1.0, seed=1, verbose=False)
+    tokens, _, weights = gates.rows(samples)
+    _, worth = gates.observe(model, tokens, gates.asking(weights))
+    assert all(0 <= each.min() and each.max() <= 1 for each in worth) and max(each.max() for each in worth) > 0
+    assert all(each[0, -1].max() == 0 for each in worth), "no later token sees the last one"
+    options = argparse.Namespace(steps=3, minutes=1, rate=1e-2, cutoff=0.01, weight=4.0, keep=0.4, settle=2, pressure=0.3,
+                                 tune_steps=3, tune_minutes=1, tune_rate=1e-2, seed=1, verbose=False)
     before = [parameter.clone() for parameter in opened.parameters()]
-    losses = gates.train(model, opened, sequences, options)
+    assert len(gates.imitate(model, opened, sequences, options)) == 3
+    shares = gates.settle(model, opened, sequences, options)
+    assert abs(sum(shares) / len(shares) - options.keep) < 0.02
+    losses = gates.train(model, opened, sequences, shares, options)
     assert len(losses) == 3
     assert all(not torch.equal(a, b) for a, b in zip(before, opened.parameters()))
     assert all(parameter.grad is None for parameter in model.parameters())
