@@ -165,6 +165,47 @@ final class LearnedPoliciesTest {
         }
     }
 
+    /**
+     * Right answers of 16 to texts with three facts, one of them asked for.
+     *
+     * @param kept mean share of the entries
+     */
+    private record Answers(int right, double kept) {}
+
+    private static Answers answers(String spec) {
+        int right = 0;
+        double kept = 0;
+        for (int seed = 0; seed < 16; seed++) {
+            Haystack haystack = Haystack.generate(
+                    100 + seed,
+                    400,
+                    3,
+                    (seed + .5) / 16,
+                    text -> model.model().tokenizer().encode(text, false).length);
+            try (Session session = model.session(spec)) {
+                GenerationSummary summary =
+                        session.ask(haystack.prompt(), SHORT).summary();
+                if (haystack.needle().answeredBy(summary.text())) {
+                    right++;
+                }
+                List<Slice> slices = summary.kv().slices();
+                long entries = slices.stream().mapToLong(Slice::total).sum();
+                int heads = slices.size() * model.model().config().kvHeads();
+                kept += (double) entries / heads / session.tokens() / 16;
+            }
+        }
+        return new Answers(right, kept);
+    }
+
+    @Test
+    void theGatesOfCrumbKeepWhatAnswersNeed() {
+        Path gates = Crumb.root().resolve("models/crumb-gates/gates.safetensors");
+        Answers gated = answers("gate(weights=\"" + gates + "\")");
+        assertThat(gated.kept()).isBetween(.35, .55);
+        assertThat(gated.right()).isGreaterThanOrEqualTo(14);
+        assertThat(answers("random(budget=200)").right()).isLessThan(12);
+    }
+
     @Test
     void gatesThatDoNotFitAreRefusedBeforeAnythingRuns() {
         assertThatThrownBy(() -> model.session("gate(weights=\"" + folder.resolve("none") + "\")"))
