@@ -10,30 +10,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every registered method and modifier in conversations with the bundled model. */
-final class EveryPolicyTest {
+final class EveryPolicyTest extends CrumbTest {
     private static final GenerationOptions SHORT =
             GenerationOptions.builder().maxTokens(8).build();
-
-    @SuppressWarnings("NullAway.Init")
-    private static LanguageModel model;
-
-    @BeforeAll
-    static void load() {
-        model = Crumb.load(EngineOptions.builder().threads(2).build());
-    }
-
-    @AfterAll
-    static void close() {
-        assertThat(model.pool().bytesInUse()).isZero();
-        model.close();
-    }
 
     static Stream<String> specs() {
         return specs(64);

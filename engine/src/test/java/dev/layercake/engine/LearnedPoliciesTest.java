@@ -15,42 +15,19 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Policies that know something of the model beforehand, on the bundled model; and what texts are worth to it. */
-final class LearnedPoliciesTest {
+final class LearnedPoliciesTest extends CrumbTest {
     private static final GenerationOptions SHORT =
             GenerationOptions.builder().maxTokens(8).build();
-
-    @SuppressWarnings("NullAway.Init")
-    private static LanguageModel model;
 
     @TempDir
     @SuppressWarnings("NullAway.Init")
     Path folder;
-
-    @BeforeAll
-    static void load() {
-        model = Crumb.load(EngineOptions.builder().threads(2).build());
-    }
-
-    @AfterAll
-    static void close() {
-        model.close();
-    }
-
-    @AfterEach
-    void everyPageIsBack() {
-        assertThat(model.pool().bytesInUse()).isZero();
-        assertThat(model.pool().reservedBytes()).isZero();
-        assertThat(model.pool().openLeases()).isZero();
-    }
 
     /** A profile of the bundled model with made-up numbers, in a folder whose name has blanks. */
     private String profile(Measure measure, String fingerprint) {

@@ -4,39 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Conversations with Crumb while most of the cache is in few bits. */
-final class LowBitSessionTest {
+final class LowBitSessionTest extends CrumbTest {
     private static final GenerationOptions GREEDY =
             GenerationOptions.builder().maxTokens(12).build();
     private static final GenerationOptions SAMPLED =
             GenerationOptions.builder().maxTokens(12).temperature(1).seed(5).build();
-
-    @SuppressWarnings("NullAway.Init")
-    private static LanguageModel model;
-
-    @BeforeAll
-    static void load() {
-        model = Crumb.load(EngineOptions.builder().threads(2).build());
-    }
-
-    @AfterAll
-    static void close() {
-        model.close();
-    }
-
-    @AfterEach
-    void everyPageIsBack() {
-        assertThat(model.pool().bytesInUse()).isZero();
-        assertThat(model.pool().reservedBytes()).isZero();
-        assertThat(model.pool().openLeases()).isZero();
-    }
 
     private static int[] prompt(int tokens) {
         int[] prompt = new int[tokens];

@@ -12,36 +12,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Conversations in which the bundled model repeats the text before it is cut. */
-final class ReplaySessionTest {
+final class ReplaySessionTest extends CrumbTest {
     private static final GenerationOptions SHORT =
             GenerationOptions.builder().maxTokens(8).build();
-
-    @SuppressWarnings("NullAway.Init")
-    private static LanguageModel model;
-
-    @BeforeAll
-    static void load() {
-        model = Crumb.load(EngineOptions.builder().threads(2).build());
-    }
-
-    @AfterAll
-    static void close() {
-        model.close();
-    }
-
-    @AfterEach
-    void everyPageIsBack() {
-        assertThat(model.pool().bytesInUse()).isZero();
-        assertThat(model.pool().openLeases()).isZero();
-    }
 
     private static Haystack haystack(long seed, int tokens) {
         return Haystack.generate(

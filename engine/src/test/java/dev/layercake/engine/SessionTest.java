@@ -11,37 +11,14 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Conversations with the bundled model Crumb. */
-final class SessionTest {
+final class SessionTest extends CrumbTest {
     private static final GenerationOptions SHORT =
             GenerationOptions.builder().maxTokens(8).build();
-
-    @SuppressWarnings("NullAway.Init")
-    private static LanguageModel model;
-
-    @BeforeAll
-    static void load() {
-        model = Crumb.load(EngineOptions.builder().threads(2).build());
-    }
-
-    @AfterAll
-    static void close() {
-        model.close();
-    }
-
-    @AfterEach
-    void everyPageIsBack() {
-        assertThat(model.pool().bytesInUse()).isZero();
-        assertThat(model.pool().reservedBytes()).isZero();
-        assertThat(model.pool().openLeases()).isZero();
-    }
 
     @ParameterizedTest
     @ValueSource(ints = {512, 1024})

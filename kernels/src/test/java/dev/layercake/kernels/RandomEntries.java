@@ -65,6 +65,17 @@ final class RandomEntries {
         BlockCodec.encode(rows.valueType(), row.address(), rows.valueAddress(slot), rows.headDim());
     }
 
+    /** Appends the entry at a slot of other rows, rounded as these store it. */
+    void copy(KvRows source, int slot, KvRows target) {
+        if (target.length() == target.capacity()) {
+            long bytes = target.rowsPerPage() * (target.keyRowBytes() + target.valueRowBytes());
+            target.addPage(arena.allocate(bytes).address());
+        }
+        target.append(source.position(slot));
+        Tensor room = Tensor.allocate(arena, DType.F32, 1, source.headDim());
+        target.copyEntry(source, slot, target.length() - 1, room);
+    }
+
     private void fill(Tensor row, float magnitude) {
         for (int i = 0; i < row.columns(); i++) {
             row.set(0, i, (float) random.nextGaussian() * magnitude);

@@ -205,7 +205,6 @@ class SimdLowBitsTest {
             balancer.set(0, i, 0.5f + i % 5);
             balancer.set(1, i, 1 / balancer.get(0, i));
         }
-        Tensor room = Tensor.allocate(arena, DType.F32, 1, shape.headDim());
         for (int head = 0; head < rows.length; head++) {
             KvRows source = RandomEntries.rows(shape, type, type, 50)[0];
             random.append(source, 1000, 0);
@@ -216,8 +215,8 @@ class SimdLowBitsTest {
                 int place = position * 613 % 1000;
                 KvRows run = place < high ? rows[head] : place < high + low - head ? lower : null;
                 if (run != null) {
-                    addTo(run, source, position, room);
-                    addTo(plain[head], run, run.length() - 1, room);
+                    random.copy(source, position, run);
+                    random.copy(run, run.length() - 1, plain[head]);
                 }
             }
         }
@@ -231,13 +230,12 @@ class SimdLowBitsTest {
         KvRows[] rows = RandomEntries.rows(shape, DType.BF16, DType.BF16, 32);
         KvRows[] fewer = RandomEntries.rows(shape, DType.F32, DType.F32, 32);
         BitSet withheld = new BitSet();
-        Tensor room = Tensor.allocate(arena, DType.F32, 1, 64);
         for (int head = 0; head < 2; head++) {
             random.append(rows[head], 300 + head, 0);
             for (int slot = 0; slot < rows[head].length(); slot++) {
                 withheld.set(slot, slot % 3 == 0 || (slot >= 64 && slot < 128));
                 if (!withheld.get(slot)) {
-                    addTo(fewer[head], rows[head], slot, room);
+                    random.copy(rows[head], slot, fewer[head]);
                 }
             }
         }
@@ -253,14 +251,5 @@ class SimdLowBitsTest {
                 assertThat(actual.toArray()).containsExactly(expected.toArray(), within(1e-5f));
             }
         }
-    }
-
-    private void addTo(KvRows run, KvRows source, int slot, Tensor room) {
-        if (run.length() == run.capacity()) {
-            run.addPage(arena.allocate(run.rowsPerPage() * (run.keyRowBytes() + run.valueRowBytes()))
-                    .address());
-        }
-        run.append(source.position(slot));
-        run.copyEntry(source, slot, run.length() - 1, room);
     }
 }

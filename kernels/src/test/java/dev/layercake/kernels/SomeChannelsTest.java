@@ -49,8 +49,8 @@ class SomeChannelsTest {
             KvRows source = new KvRows(type, type, headDim, 32);
             random.append(source, 150 - head, 0);
             for (int slot = 0; slot < source.length(); slot++) {
-                addTo(old, source, slot, room);
-                addTo(zeroed[head], source, slot, room);
+                random.copy(source, slot, old);
+                random.copy(source, slot, zeroed[head]);
                 float[] key = new float[headDim];
                 zeroed[head].readKey(slot, key);
                 int[] stored = old.channels();
@@ -66,7 +66,7 @@ class SomeChannelsTest {
             }
             random.append(rows[head], 70 + head, source.length());
             for (int slot = 0; slot < rows[head].length(); slot++) {
-                addTo(zeroed[head], rows[head], slot, room);
+                random.copy(rows[head], slot, zeroed[head]);
             }
             rows[head].lower(old);
         }
@@ -96,15 +96,6 @@ class SomeChannelsTest {
                 .mapToInt(Integer::intValue)
                 .sorted()
                 .toArray();
-    }
-
-    private void addTo(KvRows run, KvRows source, int slot, Tensor room) {
-        if (run.length() == run.capacity()) {
-            run.addPage(arena.allocate(run.rowsPerPage() * (run.keyRowBytes() + run.valueRowBytes()))
-                    .address());
-        }
-        run.append(source.position(slot));
-        run.copyEntry(source, slot, run.length() - 1, room);
     }
 
     @Test

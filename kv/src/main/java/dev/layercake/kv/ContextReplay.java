@@ -24,11 +24,10 @@ import dev.layercake.kv.policy.KvPolicy;
  * is worth is the largest probability that any query of the pass, in any query head of its group, gives it in a softmax over the
  * first tokens of the text, the part, and the pass's own tokens. It remembers that, from turn to turn and across cuts.
  */
-public final class ContextReplay implements AutoCloseable {
+public final class ContextReplay extends LayerPass {
     /** The most tokens that may ask for a repetition, which stand before the repeated ones. */
     public static final int MOST_ASKING_TOKENS = 128;
 
-    private final KvCache cache;
     private final int from;
     private final int textTokens;
     private final int passTokens;
@@ -37,9 +36,6 @@ public final class ContextReplay implements AutoCloseable {
     private final JudgedSlots[] judged;
     private final long start = System.nanoTime();
     private float[][] maxima = new float[0][];
-    private int layer = -1;
-    private boolean inLayer;
-    private boolean over;
 
     /** @param from position of the part's first token */
     ContextReplay(KvCache cache, int from, int textTokens, int passTokens, Kernels kernels, Workers workers) {
@@ -50,7 +46,7 @@ public final class ContextReplay implements AutoCloseable {
             throw new IllegalArgumentException("a pass of " + passTokens + " tokens that repeats " + textTokens
                     + " from " + from + " on, of " + cache.tokensSeen() + ", for policy " + cache.policy());
         }
-        this.cache = cache;
+        super(cache, "the replay");
         this.from = from;
         this.textTokens = textTokens;
         this.passTokens = passTokens;
@@ -83,10 +79,8 @@ public final class ContextReplay implements AutoCloseable {
      *     to be filled by {@link #store}
      */
     public KvRows[] beginLayer(int index) {
-        require(!over && !inLayer && index == layer + 1 && index < cache.layerCount(), "layer " + index + " begins");
-        layer = index;
-        inLayer = true;
-        LayerEntries entries = cache.layer(layer);
+        begin(index);
+        LayerEntries entries = cache.layer(layer());
         for (int head = 0; head < judged.length; head++) {
             HeadEntries one = entries.head(head);
             one.sortByPosition();
@@ -119,9 +113,9 @@ public final class ContextReplay implements AutoCloseable {
      * @param keys [tokens x kvHeads * headDim] float32, rotary embedding applied; {@code values} likewise
      */
     public void store(int firstToken, Tensor keys, Tensor values) {
-        require(inLayer, "tokens are stored");
+        require(inLayer(), "tokens are stored");
         requireTokens(firstToken, keys);
-        cache.layer(layer).store(passTokens - firstToken, keys, values, kernels, workers);
+        cache.layer(layer()).store(passTokens - firstToken, keys, values, kernels, workers);
     }
 
     /**
@@ -131,7 +125,7 @@ public final class ContextReplay implements AutoCloseable {
      * @param queries [tokens x queryHeads * headDim] float32, rotary embedding applied
      */
     public void addAttention(AttentionShape shape, int firstToken, Tensor queries) {
-        require(inLayer, "attention is added");
+        require(inLayer(), "attention is added");
         requireTokens(firstToken, queries);
         if (maxima.length == 0) {
             maxima = new float[shape.queryHeads()][];
@@ -139,7 +133,7 @@ public final class ContextReplay implements AutoCloseable {
                 maxima[head] = new float[judged[head / shape.group()].count()];
             }
         }
-        KvRows[] rows = cache.layer(layer).rows();
+        KvRows[] rows = cache.layer(layer()).rows();
         kernels.attentionMaxima(shape, rows, queries, firstPosition() + firstToken, judged, maxima, workers);
     }
 
@@ -152,11 +146,10 @@ public final class ContextReplay implements AutoCloseable {
 
     /** Lets the part's entries remember what they are worth, and takes the pass's own back. */
     public void endLayer() {
-        require(inLayer, "a layer ends");
-        inLayer = false;
+        end();
         int group = maxima.length / judged.length;
         for (int head = 0; head < judged.length; head++) {
-            HeadEntries entries = cache.layer(layer).head(head);
+            HeadEntries entries = cache.layer(layer()).head(head);
             for (int index = 0; index < judged[head].count() && group > 0; index++) {
                 float most = 0;
                 for (int member = head * group; member < (head + 1) * group; member++) {
@@ -170,26 +163,8 @@ public final class ContextReplay implements AutoCloseable {
 
     /** Ends the pass: the part counts as repeated. */
     public void finish() {
-        require(!over && !inLayer && layer == cache.layerCount() - 1, "the replay ends");
-        over = true;
+        end("the replay ends");
         cache.replayed(textTokens);
         cache.countPolicyTime(start);
-    }
-
-    private void require(boolean expected, String what) {
-        if (!expected) {
-            throw new IllegalStateException(
-                    what + ", but the replay is " + (over ? "over" : (inLayer ? "in" : "after") + " layer " + layer));
-        }
-    }
-
-    /** Does nothing after {@link #finish}; before, it gives the pass up and empties the sequence. */
-    @Override
-    public void close() {
-        if (!over) {
-            over = true;
-            inLayer = false;
-            cache.aborted();
-        }
     }
 }

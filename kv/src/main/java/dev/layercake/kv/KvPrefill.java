@@ -45,14 +45,13 @@ import org.jspecify.annotations.Nullable;
  * old entries meanwhile, which {@link Stage#total} takes off what a stage may give away. A single new token tells no
  * variance; a preference from an earlier turn then stays.
  */
-public final class KvPrefill implements AutoCloseable {
+public final class KvPrefill extends LayerPass {
     /** Told each layer's scores before anything is cut; for tests and plots. */
     interface Observer {
         /** Receives the scores of each KV head, by ascending position. */
         void scored(int layer, float[][] scores);
     }
 
-    private final KvCache cache;
     private final KvPolicy policy;
     private final int newTokens;
     /** Tokens of the text when this is over. */
@@ -77,15 +76,12 @@ public final class KvPrefill implements AutoCloseable {
     private ChannelMaxima largest;
     private @Nullable Observer observer;
     private long heldLater;
-    private int layer = -1;
-    private boolean inLayer;
-    private boolean over;
 
     KvPrefill(KvCache cache, int newTokens, Kernels kernels, Workers workers) {
         if (newTokens < 1) {
             throw new IllegalArgumentException("a prompt of " + newTokens + " tokens");
         }
-        this.cache = cache;
+        super(cache, "the prefill");
         this.policy = cache.policy();
         this.newTokens = newTokens;
         this.kernels = kernels;
@@ -172,10 +168,8 @@ public final class KvPrefill implements AutoCloseable {
      *     {@link #newTokens} slots, to be filled by {@link #store}, unless the prompt {@link #readsAsStream}
      */
     public KvRows[] beginLayer(int index) {
-        require(!over && !inLayer && index == layer + 1 && index < cache.layerCount(), "layer " + index + " begins");
-        layer = index;
-        inLayer = true;
-        LayerEntries entries = cache.layer(layer);
+        begin(index);
+        LayerEntries entries = cache.layer(layer());
         heldLater -= Math.max(0, entries.averageLength() - window);
         for (HeadEntries head : entries.heads()) {
             head.sortByPosition();
@@ -186,7 +180,7 @@ public final class KvPrefill implements AutoCloseable {
             }
         }
         cache.tokensRunning(0);
-        evidence = new LayerEvidence(cache, layer, newTokens, kernels, workers);
+        evidence = new LayerEvidence(cache, layer(), newTokens, kernels, workers);
         entries.windowInFront = -1;
         return entries.rows();
     }
@@ -197,15 +191,15 @@ public final class KvPrefill implements AutoCloseable {
      * @param keys [1 x kvHeads * headDim] float32, rotary embedding applied; {@code values} likewise
      */
     public void append(Tensor keys, Tensor values) {
-        require(inLayer && stream && cache.tokensRunning() < newTokens, "a token of a stream is added");
-        cache.layer(layer).append(cache, layer, keys, values, kernels, workers);
+        require(inLayer() && stream && cache.tokensRunning() < newTokens, "a token of a stream is added");
+        cache.layer(layer()).append(cache, layer(), keys, values, kernels, workers);
         cache.tokensRunning(cache.tokensRunning() + 1);
     }
 
     /** Lets the policy evict what is too much, after the token added last has looked at the layer's entries. */
     public void evict() {
-        require(inLayer && stream, "a stream evicts");
-        cache.layer(layer).evict(cache, layer, null, workers);
+        require(inLayer() && stream, "a stream evicts");
+        cache.layer(layer()).evict(cache, layer(), null, workers);
     }
 
     /**
@@ -215,12 +209,12 @@ public final class KvPrefill implements AutoCloseable {
      * @param keys [tokens x kvHeads * headDim] float32, rotary embedding applied; {@code values} likewise
      */
     public void store(int firstToken, Tensor keys, Tensor values) {
-        require(inLayer && !stream, "tokens are stored");
+        require(inLayer() && !stream, "tokens are stored");
         if (firstToken < 0 || keys.rows() > newTokens - firstToken) {
             throw new IllegalArgumentException(
                     keys.rows() + " tokens from " + firstToken + " on among " + newTokens + " new tokens");
         }
-        cache.layer(layer).store(newTokens - firstToken, keys, values, kernels, workers);
+        cache.layer(layer()).store(newTokens - firstToken, keys, values, kernels, workers);
         if (balances()) {
             if (firstToken == 0) {
                 largest = new ChannelMaxima(cache.layout());
@@ -231,7 +225,7 @@ public final class KvPrefill implements AutoCloseable {
 
     /** Whether the running layer's low tier waits for this prompt to tell how its keys are to be balanced. */
     private boolean balances() {
-        LowTier low = cache.layer(layer).head(0).low();
+        LowTier low = cache.layer(layer()).head(0).low();
         return low != null
                 && !low.settled()
                 && policy.retention() instanceof Retention.LowBit retention
@@ -250,9 +244,9 @@ public final class KvPrefill implements AutoCloseable {
      * @param kept [kvHeads][newTokens] what the gates let through
      */
     public void gate(boolean[][] kept) {
-        require(inLayer, "tokens are gated");
+        require(inLayer(), "tokens are gated");
         Gating gating = policy.gating();
-        LayerEntries entries = cache.layer(layer);
+        LayerEntries entries = cache.layer(layer());
         if (gating == null || kept.length != entries.heads().length) {
             throw new IllegalArgumentException("gates of " + kept.length + " heads for policy " + policy.name());
         }
@@ -288,7 +282,7 @@ public final class KvPrefill implements AutoCloseable {
      * @param queries [tokens x queryHeads * headDim] float32, rotary embedding applied
      */
     public void showQueries(AttentionShape shape, Tensor queries) {
-        require(inLayer, "queries are shown");
+        require(inLayer(), "queries are shown");
         long start = System.nanoTime();
         if (balances()) {
             largest.addQueries(queries, shape.group());
@@ -313,7 +307,7 @@ public final class KvPrefill implements AutoCloseable {
      * @param softmax [tokens x 2 * queryHeads], what {@link Kernels#attend} left for these queries
      */
     public void addAttention(AttentionShape shape, int firstToken, Tensor queries, Tensor softmax) {
-        require(inLayer, "attention is added");
+        require(inLayer(), "attention is added");
         long start = System.nanoTime();
         evidence.addAttention(shape, firstToken, queries, softmax);
         cache.countPolicyTime(start);
@@ -326,7 +320,7 @@ public final class KvPrefill implements AutoCloseable {
      * @param queries [tokens x queryHeads * headDim] float32, norms applied
      */
     public void addPlainQueries(AttentionShape shape, int firstToken, Tensor queries) {
-        require(inLayer, "plain queries are shown");
+        require(inLayer(), "plain queries are shown");
         if (!usesPlainQueries()) {
             return;
         }
@@ -342,10 +336,9 @@ public final class KvPrefill implements AutoCloseable {
      *     null if none are needed
      */
     public void endLayer(AttentionShape shape, @Nullable Tensor windowQueries) {
-        require(inLayer, "a layer ends");
-        inLayer = false;
+        end();
         long start = System.nanoTime();
-        LayerEntries entries = cache.layer(layer);
+        LayerEntries entries = cache.layer(layer());
         if (balances()) {
             largest.balance(entries);
         }
@@ -366,8 +359,8 @@ public final class KvPrefill implements AutoCloseable {
         if (Float.isNaN(entries.preference) || statistics == null || windowQueries() > 1) {
             entries.preference = policy.allocator().preference(statistics);
         }
-        preferences[layer] = entries.preference;
-        entries.uncut(policy.allocator(), layer);
+        preferences[layer()] = entries.preference;
+        entries.uncut(policy.allocator(), layer());
         entries.countedAt = 0;
         Observer told = observer;
         if (judges()) {
@@ -376,15 +369,15 @@ public final class KvPrefill implements AutoCloseable {
             scores.add(layerScores);
             judgedHeads.add(policy.selection().looksAgain() ? heads : withoutEvidence(heads));
             if (told != null) {
-                told.scored(layer, layerScores);
+                told.scored(layer(), layerScores);
             }
         }
         Cut when = policy.schedule().prompt();
-        if (cuts && (when != Cut.AT_END || layer == cache.layerCount() - 1)) {
+        if (cuts && (when != Cut.AT_END || layer() == cache.layerCount() - 1)) {
             cut();
         }
-        stages[layer] = counts();
-        cache.settle(layer, workers);
+        stages[layer()] = counts();
+        cache.settle(layer(), workers);
         cache.countPolicyTime(start);
     }
 
@@ -406,12 +399,12 @@ public final class KvPrefill implements AutoCloseable {
     private void cut() {
         BudgetAllocator allocator = policy.allocator();
         int[] held = candidates.clone();
-        for (int index = 0; index <= layer; index++) {
+        for (int index = 0; index <= layer(); index++) {
             held[index] = Math.max(0, cache.layer(index).averageLength() - window);
         }
-        Stage stage = new Stage(layer, preferences, candidates, held, heldLater, tokensAfter);
+        Stage stage = new Stage(layer(), preferences, candidates, held, heldLater, tokensAfter);
         int[] counts = allocator.allocate(stage);
-        for (int index = 0; index <= layer; index++) {
+        for (int index = 0; index <= layer(); index++) {
             if (counts[index] == granted[index]) {
                 continue;
             }
@@ -466,8 +459,8 @@ public final class KvPrefill implements AutoCloseable {
     }
 
     private int[] counts() {
-        int[] counts = new int[layer + 1];
-        for (int index = 0; index <= layer; index++) {
+        int[] counts = new int[layer() + 1];
+        for (int index = 0; index <= layer(); index++) {
             long sum = 0;
             for (int count : cache.layer(index).counts) {
                 sum += count;
@@ -479,8 +472,8 @@ public final class KvPrefill implements AutoCloseable {
 
     /** After each layer, what the layers so far may hold besides the window, per head; for tests and plots. */
     public int[][] stages() {
-        int[][] copy = new int[layer + 1][];
-        for (int stage = 0; stage <= layer; stage++) {
+        int[][] copy = new int[layer() + 1][];
+        for (int stage = 0; stage <= layer(); stage++) {
             copy[stage] = stages[stage] == null ? new int[0] : stages[stage].clone();
         }
         return copy;
@@ -488,8 +481,7 @@ public final class KvPrefill implements AutoCloseable {
 
     /** Ends the pass: the new tokens belong to the text now. All layers must have had their turn. */
     public void finish() {
-        require(!over && !inLayer && layer == cache.layerCount() - 1, "the prompt ends");
-        over = true;
+        end("the prompt ends");
         if (policy.schedule().eachStep()) {
             for (int index = 0; index < cache.layerCount(); index++) {
                 LayerEntries entries = cache.layer(index);
@@ -505,23 +497,6 @@ public final class KvPrefill implements AutoCloseable {
         cache.finished(newTokens);
         if (cuts && policy.positions() == PositionRule.REROTATED) {
             cache.renumber(workers);
-        }
-    }
-
-    private void require(boolean expected, String what) {
-        if (!expected) {
-            throw new IllegalStateException(
-                    what + ", but the prefill is " + (over ? "over" : (inLayer ? "in" : "after") + " layer " + layer));
-        }
-    }
-
-    /** Does nothing after {@link #finish}; before, it gives the pass up and empties the sequence. */
-    @Override
-    public void close() {
-        if (!over) {
-            over = true;
-            inLayer = false;
-            cache.aborted();
         }
     }
 }

@@ -19,16 +19,12 @@ import org.jspecify.annotations.Nullable;
  * finish()
  * </pre>
  */
-public final class KvStep implements AutoCloseable {
-    private final KvCache cache;
+public final class KvStep extends LayerPass {
     private final Kernels kernels;
     private final Workers workers;
-    private int layer = -1;
-    private boolean inLayer;
-    private boolean over;
 
     KvStep(KvCache cache, Kernels kernels, Workers workers) {
-        this.cache = cache;
+        super(cache, "the step");
         this.kernels = kernels;
         this.workers = workers;
     }
@@ -46,11 +42,9 @@ public final class KvStep implements AutoCloseable {
      * @return the layer's entries, one element per KV head
      */
     public KvRows[] append(int index, Tensor keys, Tensor values) {
-        require(!over && !inLayer && index == layer + 1 && index < cache.layerCount(), "layer " + index + " begins");
-        layer = index;
-        inLayer = true;
-        LayerEntries entries = cache.layer(layer);
-        entries.append(cache, layer, keys, values, kernels, workers);
+        begin(index);
+        LayerEntries entries = cache.layer(layer());
+        entries.append(cache, layer(), keys, values, kernels, workers);
         return entries.rows();
     }
 
@@ -60,19 +54,19 @@ public final class KvStep implements AutoCloseable {
      * @param query [1 x queryHeads * headDim] float32, rotary embedding applied
      */
     public void look(AttentionShape shape, Tensor query) {
-        require(inLayer, "the token looks");
+        require(inLayer(), "the token looks");
         PageChoice pages = cache.pages();
         if (pages != null) {
             long start = System.nanoTime();
-            pages.choose(layer, cache.layer(layer), shape, query, kernels, workers);
+            pages.choose(layer(), cache.layer(layer()), shape, query, kernels, workers);
             cache.countPolicyTime(start);
         }
     }
 
     /** Where attention must leave its probabilities for {@link #endLayer}; null if this layer does not need them now. */
     public @Nullable Tensor probabilities(AttentionShape shape) {
-        require(inLayer, "probabilities are asked for");
-        return cache.judge().probabilities(shape, cache.layer(layer), position() + 1);
+        require(inLayer(), "probabilities are asked for");
+        return cache.judge().probabilities(shape, cache.layer(layer()), position() + 1);
     }
 
     /**
@@ -81,39 +75,20 @@ public final class KvStep implements AutoCloseable {
      * @param probabilities what {@link #probabilities} returned, filled by the attention
      */
     public void endLayer(@Nullable Tensor probabilities) {
-        require(inLayer, "a layer ends");
-        inLayer = false;
+        end();
         long start = System.nanoTime();
         PageChoice pages = cache.pages();
         if (pages != null) {
-            pages.release(cache.layer(layer));
+            pages.release(cache.layer(layer()));
         }
-        cache.layer(layer).evict(cache, layer, probabilities, workers);
-        cache.settle(layer, workers);
+        cache.layer(layer()).evict(cache, layer(), probabilities, workers);
+        cache.settle(layer(), workers);
         cache.countPolicyTime(start);
     }
 
     /** Ends the pass: the token belongs to the text now. */
     public void finish() {
-        require(!over && !inLayer && layer == cache.layerCount() - 1, "the step ends");
-        over = true;
+        end("the step ends");
         cache.finished(1);
-    }
-
-    private void require(boolean expected, String what) {
-        if (!expected) {
-            throw new IllegalStateException(
-                    what + ", but the step is " + (over ? "over" : (inLayer ? "in" : "after") + " layer " + layer));
-        }
-    }
-
-    /** Does nothing after {@link #finish}; before, it gives the pass up and empties the sequence. */
-    @Override
-    public void close() {
-        if (!over) {
-            over = true;
-            inLayer = false;
-            cache.aborted();
-        }
     }
 }

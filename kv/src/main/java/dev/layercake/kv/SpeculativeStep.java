@@ -25,19 +25,15 @@ import org.jspecify.annotations.Nullable;
  * <p>Only the newest token's entry stays. The guess tells what the next step will look at: those entries' exact pairs are
  * fetched while later layers compute. Nothing depends on the guess being right but which pairs these are.
  */
-public final class SpeculativeStep implements AutoCloseable {
-    private final KvCache cache;
+public final class SpeculativeStep extends LayerPass {
     private final Prefetch prefetch;
     private final boolean commits;
     private final Kernels kernels;
     private final Workers workers;
-    private int layer = -1;
-    private boolean inLayer;
-    private boolean over;
 
     /** @param commits whether a token is added; otherwise it only looks ahead */
     SpeculativeStep(KvCache cache, Prefetch prefetch, boolean commits, Kernels kernels, Workers workers) {
-        this.cache = cache;
+        super(cache, "the step");
         this.prefetch = prefetch;
         this.commits = commits;
         this.kernels = kernels;
@@ -65,28 +61,26 @@ public final class SpeculativeStep implements AutoCloseable {
         if (!commits) {
             throw new IllegalStateException("a step that looks ahead adds no token");
         }
-        begin(index);
+        arrive(index);
         return add(position(), keys, values);
     }
 
     /** Adds the guess's entry, until the layer ends; as {@link #append}. */
     public KvRows[] appendGuess(int index, Tensor keys, Tensor values) {
         if (!commits) {
-            begin(index);
+            arrive(index);
         }
-        require(inLayer && index == layer, "a guess");
+        require(inLayer() && index == layer(), "a guess");
         return add(guessPosition(), keys, values);
     }
 
-    private void begin(int index) {
-        require(!over && !inLayer && index == layer + 1 && index < cache.layerCount(), "layer " + index + " begins");
-        layer = index;
-        inLayer = true;
-        prefetch.arrive(layer, cache.layer(layer));
+    private void arrive(int index) {
+        begin(index);
+        prefetch.arrive(layer(), cache.layer(layer()));
     }
 
     private KvRows[] add(int position, Tensor keys, Tensor values) {
-        LayerEntries entries = cache.layer(layer);
+        LayerEntries entries = cache.layer(layer());
         for (HeadEntries head : entries.heads()) {
             head.append(position, position, 1);
         }
@@ -96,14 +90,14 @@ public final class SpeculativeStep implements AutoCloseable {
 
     /** Where the newest token's attention must leave its probabilities for {@link #endLayer}; null if nobody judges by them. */
     public @Nullable Tensor tokenProbabilities(AttentionShape shape) {
-        require(inLayer && commits, "the newest token's probabilities are asked for");
-        return cache.judge().probabilities(shape, cache.layer(layer), position() + 1);
+        require(inLayer() && commits, "the newest token's probabilities are asked for");
+        return cache.judge().probabilities(shape, cache.layer(layer()), position() + 1);
     }
 
     /** Where the guess's attention must leave its probabilities, on all runs of each head, for {@link #endLayer}. */
     public Tensor probabilities(AttentionShape shape) {
-        require(inLayer, "probabilities are asked for");
-        return prefetch.probabilities(shape.queryHeads(), cache.layer(layer));
+        require(inLayer(), "probabilities are asked for");
+        return prefetch.probabilities(shape.queryHeads(), cache.layer(layer()));
     }
 
     /**
@@ -113,11 +107,10 @@ public final class SpeculativeStep implements AutoCloseable {
      * @param tokenProbabilities of the newest token; null if there is none, or {@link #tokenProbabilities} was null
      */
     public void endLayer(Tensor probabilities, @Nullable Tensor tokenProbabilities) {
-        require(inLayer, "a layer ends");
-        inLayer = false;
-        LayerEntries entries = cache.layer(layer);
+        end();
+        LayerEntries entries = cache.layer(layer());
         int leaving = commits ? cache.leaving(entries.head(0).length() - 1) : 0;
-        int[][] wanted = prefetch.choose(layer, entries, probabilities, leaving);
+        int[][] wanted = prefetch.choose(layer(), entries, probabilities, leaving);
         int[] known = new int[wanted.length];
         for (int head = 0; head < known.length; head++) {
             known[head] = entries.head(head).lowLength() + leaving;
@@ -126,33 +119,15 @@ public final class SpeculativeStep implements AutoCloseable {
             head.takeBack();
         }
         if (commits) {
-            entries.evict(cache, layer, tokenProbabilities, workers);
-            cache.settle(layer, workers);
+            entries.evict(cache, layer(), tokenProbabilities, workers);
+            cache.settle(layer(), workers);
         }
-        prefetch.request(layer, entries, wanted, known);
+        prefetch.request(layer(), entries, wanted, known);
     }
 
     /** Ends the pass: the newest token belongs to the text now, unless this only looked ahead. */
     public void finish() {
-        require(!over && !inLayer && layer == cache.layerCount() - 1, "the step ends");
-        over = true;
+        end("the step ends");
         cache.finished(commits ? 1 : 0);
-    }
-
-    private void require(boolean expected, String what) {
-        if (!expected) {
-            throw new IllegalStateException(
-                    what + ", but the step is " + (over ? "over" : (inLayer ? "in" : "after") + " layer " + layer));
-        }
-    }
-
-    /** Does nothing after {@link #finish}; before, it gives the pass up and empties the sequence. */
-    @Override
-    public void close() {
-        if (!over) {
-            over = true;
-            inLayer = false;
-            cache.aborted();
-        }
     }
 }
