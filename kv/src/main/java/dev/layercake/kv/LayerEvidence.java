@@ -101,7 +101,7 @@ final class LayerEvidence {
         int first = cache.tokensSeen() + newTokens - (int) windowQueries.rows();
         if (policy.scorer().usesDropLosses()) {
             if (judges) {
-                attentionSums = new DropLosses(shape, entries.rows(), windowQueries, first).compute(workers);
+                attentionSums = new DropLosses(shape, entries.rows(), windowQueries, first, kernels, workers).compute();
             }
             return null;
         }

@@ -7,6 +7,7 @@ import dev.layercake.kernels.AttentionShape;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.ScalarKernels;
+import dev.layercake.kernels.SimdKernels;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
 import java.lang.foreign.Arena;
@@ -42,7 +43,7 @@ class DropLossesTest {
                 }
             }
             int first = ENTRIES - queries;
-            double[][] losses = new DropLosses(shape, rows, window, first).compute(workers);
+            double[][] losses = new DropLosses(shape, rows, window, first, new SimdKernels(), workers).compute();
             for (int dropped = 0; dropped < first; dropped++) {
                 KvRows[] others = {without(rows[0], dropped, arena), without(rows[1], dropped, arena)};
                 double[] moved = moved(shape, attend(shape, rows, window, arena), attend(shape, others, window, arena));
