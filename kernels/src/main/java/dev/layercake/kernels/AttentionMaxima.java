@@ -4,27 +4,14 @@ import static dev.layercake.kernels.Memory.ALL;
 import static dev.layercake.kernels.VectorWidth.FLOATS;
 
 import java.nio.ByteOrder;
-import java.util.concurrent.atomic.AtomicInteger;
 import jdk.incubator.vector.FloatVector;
 
-/**
- * The most attention that any of many queries pays to each judged slot, one call's worth. A piece of work is one query head;
- * its queries go in panels, as many at a time as fit the cache, over blocks of the slots that count.
- */
-final class AttentionMaxima {
-    private static final int MAX_PANELS = 8;
+/** The most attention that any of many queries pays to each judged slot, over blocks of the slots that count. */
+final class AttentionMaxima extends HeadPieces {
     private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
 
-    private final AttentionShape shape;
-    private final KvRows[] rows;
-    private final Tensor queries;
-    private final int firstPosition;
     private final JudgedSlots[] judged;
     private final float[][] maxima;
-    private final Workers workers;
-    private final int tokens;
-    private final int panels;
-    private final AtomicInteger nextHead = new AtomicInteger();
 
     AttentionMaxima(
             AttentionShape shape,
@@ -34,46 +21,34 @@ final class AttentionMaxima {
             JudgedSlots[] judged,
             float[][] maxima,
             Workers workers) {
-        this.shape = shape;
-        this.rows = rows;
-        this.queries = queries;
-        this.firstPosition = firstPosition;
+        super(shape, rows, queries, firstPosition, workers);
         this.judged = judged;
         this.maxima = maxima;
-        this.workers = workers;
-        this.tokens = (int) queries.rows();
-        this.panels = Math.clamp(Math.ceilDiv(tokens, PanelProduct.LANES), 1, MAX_PANELS);
     }
 
-    void run() {
-        workers.run((worker, count) -> {
-            Piece piece = null;
-            for (int head = nextHead.getAndIncrement(); head < shape.queryHeads(); head = nextHead.getAndIncrement()) {
-                if (piece == null) {
-                    piece = new Piece(workers.scratch(worker, PanelSoftmax.bytes(shape, panels))
-                            .address());
-                }
-                int step = panels * PanelProduct.LANES;
-                for (int first = 0; first < tokens; first += step) {
-                    piece.judge(head, first, Math.min(step, tokens - first));
-                }
-            }
-        });
+    @Override
+    long scratchBytes() {
+        return PanelSoftmax.bytes(shape, panels);
     }
 
-    /** One worker's panels and block. */
-    private final class Piece {
+    @Override
+    Piece piece(long scratch) {
+        return new Maxima(scratch);
+    }
+
+    private final class Maxima implements Piece {
         private final PanelSoftmax softmax;
         private final float[] lanes = new float[Lanes.COUNT];
 
-        Piece(long scratch) {
+        Maxima(long scratch) {
             softmax = new PanelSoftmax(shape, panels, scratch);
         }
 
-        void judge(int head, int firstToken, int pieceTokens) {
+        @Override
+        public void take(int head, int firstToken, int tokens) {
             KvRows entries = rows[head / shape.group()];
             JudgedSlots slots = judged[head / shape.group()];
-            softmax.begin(queries, firstToken, pieceTokens, head, firstPosition + firstToken);
+            softmax.begin(queries, firstToken, tokens, head, firstPosition + firstToken);
             softmax.addUp(entries, 0, slots.sinks());
             softmax.addUp(entries, slots.from(), slots.to());
             softmax.addUp(entries, slots.own(), entries.length());

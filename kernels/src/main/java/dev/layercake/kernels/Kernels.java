@@ -192,4 +192,25 @@ public interface Kernels {
             JudgedSlots[] judged,
             float[][] maxima,
             Workers workers);
+
+    /**
+     * Adds up, for every slot, what queries would lose without it: {@code losses[h][j] += sum over t of} the squared length by
+     * which {@code outputs[t][h]} moves if slot j alone is dropped and the softmax goes over the others. With the probability p
+     * and the value v that is {@code (p / (1 - p))^2 |v - outputs[t][h]|^2}, where at least 1e-6 is left for the others.
+     *
+     * @param queries what was given to {@link #attend}; rows and first position likewise. A {@link KvRows#lower} run is not
+     *     judged
+     * @param outputs what it computed
+     * @param softmax what it left
+     * @param losses for each query head at least as many as its KV head has slots
+     */
+    void dropLosses(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor outputs,
+            Tensor softmax,
+            double[][] losses,
+            Workers workers);
 }

@@ -8,7 +8,6 @@ package dev.layercake.kernels;
 final class PanelSoftmax {
     static final int BLOCK = 128;
     private static final long PANEL_SCORES = BLOCK * PanelProduct.ROW_BYTES;
-    private static final int ROW_GAP = 16;
 
     private final AttentionShape shape;
     private final QueryPanels panel;
@@ -27,7 +26,7 @@ final class PanelSoftmax {
     PanelSoftmax(AttentionShape shape, int panels, long scratch) {
         this.shape = shape;
         this.panel = new QueryPanels(shape, panels, scratch);
-        this.keyStride = keyStride(shape);
+        this.keyStride = HeadPieces.rowStride(shape);
         this.largest = scratch + QueryPanels.bytes(shape, panels);
         this.weightSums = largest + panels * PanelProduct.ROW_BYTES;
         this.next = weightSums + panels * PanelProduct.ROW_BYTES;
@@ -41,11 +40,7 @@ final class PanelSoftmax {
                 + 2L * panels * PanelProduct.ROW_BYTES
                 + 2 * Lanes.BYTES
                 + panels * PANEL_SCORES
-                + BLOCK * keyStride(shape);
-    }
-
-    private static long keyStride(AttentionShape shape) {
-        return (long) (shape.headDim() + ROW_GAP) * Float.BYTES;
+                + BLOCK * HeadPieces.rowStride(shape);
     }
 
     /** Takes the queries of some consecutive tokens, of which the first is at {@code firstPosition}. */

@@ -110,8 +110,7 @@ final class QueryPanels {
      *     rows of scores written
      */
     void score(int panel, KvRows entries, int slot, int count, long keys, long keyStride, long scores) {
-        int rows = (count + PanelProduct.TILE - 1) / PanelProduct.TILE * PanelProduct.TILE;
-        PanelProduct.scores(keys, keyStride, rows, address + panel * panelBytes, shape.headDim(), scores);
+        multiply(panel, count, keys, keyStride, scores);
         if (shape.softcap() > 0) {
             Columns.softcap(scores, 2 * count, shape.softcap());
         }
@@ -148,6 +147,23 @@ final class QueryPanels {
                     entries.positions(),
                     reaches,
                     slot);
+        }
+    }
+
+    /** Products of one panel's queries with {@code count} rows; what is read and written beyond them as in {@link #score}. */
+    void multiply(int panel, int count, long rows, long rowStride, long products) {
+        int tiles = (count + PanelProduct.TILE - 1) / PanelProduct.TILE * PanelProduct.TILE;
+        PanelProduct.scores(rows, rowStride, tiles, address + panel * panelBytes, shape.headDim(), products);
+    }
+
+    /** Each query's square. */
+    void squares(int panel, long target) {
+        Columns.fill(target, PanelProduct.ROW_BYTES, 0f);
+        for (long half = 0; half < PanelProduct.ROW_BYTES; half += Lanes.BYTES) {
+            for (int i = 0; i < shape.headDim(); i++) {
+                long row = address + panel * panelBytes + i * PanelProduct.ROW_BYTES + half;
+                Columns.addScaled(row, PanelProduct.ROW_BYTES, 1, row, target + half, Lanes.BYTES);
+            }
         }
     }
 }

@@ -53,6 +53,21 @@ final class ScalarAttention {
         }
     }
 
+    void dropLosses(Tensor queries, int firstPosition, Tensor outputs, double[][] losses) {
+        for (int token = 0; token < queries.rows(); token++) {
+            for (int head = 0; head < shape.queryHeads(); head++) {
+                KvRows entries = rows[head / shape.group()];
+                probabilities(queries, token, head, firstPosition + token, true, logits);
+                long output = vector(outputs, token, head);
+                for (int slot = 0; slot < entries.length(); slot++) {
+                    entries.decodeValue(slot, decoded);
+                    double squaredDistance = DropLosses.squaredDistance(decoded, output, shape.headDim());
+                    losses[head][slot] += DropLosses.loss(at(logits, slot), squaredDistance);
+                }
+            }
+        }
+    }
+
     void attendOne(Tensor query, int position, Tensor out, @Nullable Tensor probabilities) {
         for (int head = 0; head < shape.queryHeads(); head++) {
             probabilities(query, 0, head, position, false, logits);

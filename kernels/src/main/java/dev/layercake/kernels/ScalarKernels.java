@@ -184,6 +184,20 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void dropLosses(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor outputs,
+            Tensor softmax,
+            double[][] losses,
+            Workers workers) {
+        Shapes.dropLosses(shape, rows, queries, outputs, softmax, losses);
+        new ScalarAttention(shape, rows, 1, workers).dropLosses(queries, firstPosition, outputs, losses);
+    }
+
+    @Override
     public void attendOne(
             AttentionShape shape,
             KvRows[] rows,

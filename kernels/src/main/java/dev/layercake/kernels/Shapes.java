@@ -101,6 +101,16 @@ final class Shapes {
     static void attentionSums(AttentionShape shape, KvRows[] rows, Tensor queries, Tensor softmax, double[][] sums) {
         queries(shape, rows, queries);
         softmax(shape, queries, softmax);
+        perSlot(shape, rows, sums);
+    }
+
+    static void dropLosses(
+            AttentionShape shape, KvRows[] rows, Tensor queries, Tensor outputs, Tensor softmax, double[][] losses) {
+        attend(shape, rows, queries, outputs, softmax);
+        perSlot(shape, rows, losses);
+    }
+
+    private static void perSlot(AttentionShape shape, KvRows[] rows, double[][] sums) {
         for (int head = 0; head < shape.queryHeads(); head++) {
             int slots = rows[head / shape.group()].length();
             if (sums.length != shape.queryHeads() || sums[head].length < slots) {

@@ -218,6 +218,20 @@ public final class SimdKernels implements Kernels {
     }
 
     @Override
+    public void dropLosses(
+            AttentionShape shape,
+            KvRows[] rows,
+            Tensor queries,
+            int firstPosition,
+            Tensor outputs,
+            Tensor softmax,
+            double[][] losses,
+            Workers workers) {
+        Shapes.dropLosses(shape, rows, queries, outputs, softmax, losses);
+        SimdAttention.dropLosses(shape, rows, queries, firstPosition, outputs, softmax, losses, workers);
+    }
+
+    @Override
     public void attendOne(
             AttentionShape shape,
             KvRows[] rows,

@@ -1,6 +1,7 @@
 package dev.layercake.kv;
 
 import dev.layercake.kernels.AttentionShape;
+import dev.layercake.kernels.DType;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.WindowStatistics;
@@ -11,6 +12,7 @@ import dev.layercake.kv.policy.PromptEvidence;
 import dev.layercake.kv.policy.PromptHead;
 import dev.layercake.kv.policy.QueryStatistics;
 import dev.layercake.kv.policy.TokenScorer;
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -63,14 +65,19 @@ final class LayerEvidence {
     /** Adds up what queries pay to each entry; see {@link KvPrefill#addAttention}. */
     void addAttention(AttentionShape shape, int firstToken, Tensor queries, Tensor softmax) {
         if (firstToken == 0) {
-            attentionSums = new double[shape.queryHeads()][];
-            for (int head = 0; head < attentionSums.length; head++) {
-                attentionSums[head] =
-                        new double[entries.head(head / shape.group()).length()];
-            }
+            attentionSums = perSlot(shape);
         }
         int position = cache.tokensSeen() + firstToken;
         kernels.attentionSums(shape, entries.rows(), queries, position, softmax, attentionSums, workers);
+    }
+
+    /** For each query head a number for each slot. */
+    private double[][] perSlot(AttentionShape shape) {
+        double[][] numbers = new double[shape.queryHeads()][];
+        for (int head = 0; head < numbers.length; head++) {
+            numbers[head] = new double[entries.head(head / shape.group()).length()];
+        }
+        return numbers;
     }
 
     /** Takes queries before their rotary embedding; see {@link KvPrefill#addPlainQueries}. */
@@ -101,13 +108,25 @@ final class LayerEvidence {
         int first = cache.tokensSeen() + newTokens - (int) windowQueries.rows();
         if (policy.scorer().usesDropLosses()) {
             if (judges) {
-                attentionSums = new DropLosses(shape, entries.rows(), windowQueries, first, kernels, workers).compute();
+                attentionSums = dropLosses(shape, windowQueries, first);
             }
             return null;
         }
         WindowStatistics statistics = new WindowStatistics(shape, judged);
         kernels.windowStatistics(shape, entries.rows(), windowQueries, first, statistics, workers);
         return statistics;
+    }
+
+    /** What the window's queries would lose with each slot. */
+    private double[][] dropLosses(AttentionShape shape, Tensor queries, int firstPosition) {
+        double[][] losses = perSlot(shape);
+        try (Arena arena = Arena.ofShared()) {
+            Tensor outputs = Tensor.allocate(arena, DType.F32, queries.rows(), queries.columns());
+            Tensor softmax = Tensor.allocate(arena, DType.F32, queries.rows(), 2L * shape.queryHeads());
+            kernels.attend(shape, entries.rows(), queries, firstPosition, outputs, softmax, workers);
+            kernels.dropLosses(shape, entries.rows(), queries, firstPosition, outputs, softmax, losses, workers);
+        }
+        return losses;
     }
 
     /** Candidates of each head. */
