@@ -72,6 +72,13 @@ public interface Kernels {
     void softcap(Tensor x, float cap, Workers workers);
 
     /**
+     * Adds up magnitudes: {@code sums[0][r] += sum over c of |x[r][c]|}.
+     *
+     * @param sums [1 x rows of x] float32
+     */
+    void addMagnitudes(Tensor x, Tensor sums, Workers workers);
+
+    /**
      * Writes keys and values into consecutive slots of every KV head, converted to the rows' dtypes. The first slot lies
      * {@code fromEnd} before the head's end, for heads may differ in length. The slots must already be in use ({@link
      * KvRows#append}).

@@ -127,6 +127,18 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void addMagnitudes(Tensor x, Tensor sums, Workers workers) {
+        Shapes.addMagnitudes(x, sums);
+        for (long row = 0; row < x.rows(); row++) {
+            double sum = 0;
+            for (long i = 0; i < x.columns(); i++) {
+                sum += Math.abs(at(x.rowAddress(row), i));
+            }
+            put(sums.address(), row, at(sums.address(), row) + (float) sum);
+        }
+    }
+
+    @Override
     public void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values, Workers workers) {
         Shapes.store(rows, fromEnd, keys, values);
         for (int head = 0; head < rows.length; head++) {

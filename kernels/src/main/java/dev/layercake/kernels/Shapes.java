@@ -72,6 +72,14 @@ final class Shapes {
         }
     }
 
+    static void addMagnitudes(Tensor x, Tensor sums) {
+        requireFloat32(x, "x");
+        requireFloat32(sums, "sums");
+        if (sums.rows() != 1 || sums.columns() != x.rows()) {
+            throw new IllegalArgumentException("sums " + sums + " of the rows of " + x);
+        }
+    }
+
     static void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values) {
         elementwise(keys, values);
         if (rows.length == 0 || keys.columns() != (long) rows.length * rows[0].headDim()) {

@@ -169,4 +169,21 @@ final class SimdElementwise {
             Memory.putFloat32(x + 4 * i, cap * (float) Math.tanh(Memory.float32(x + 4 * i) / cap));
         }
     }
+
+    /** The sum of magnitudes; {@code room} is a vector to work with. */
+    static float magnitudes(long x, int count, long room) {
+        FloatVector even = VectorWidth.broadcast(0);
+        FloatVector odd = even;
+        int i = 0;
+        for (; i <= count - 2 * LANES; i += 2 * LANES) {
+            even = even.add(VectorWidth.load(x + 4L * i).abs());
+            odd = odd.add(VectorWidth.load(x + 4L * (i + LANES)).abs());
+        }
+        VectorWidth.store(room, even.add(odd));
+        float sum = Lanes.sum(room);
+        for (; i < count; i++) {
+            sum += Math.abs(Memory.float32(x + 4L * i));
+        }
+        return sum;
+    }
 }

@@ -173,6 +173,19 @@ public final class SimdKernels implements Kernels {
     }
 
     @Override
+    public void addMagnitudes(Tensor x, Tensor sums, Workers workers) {
+        Shapes.addMagnitudes(x, sums);
+        workers.run((worker, count) -> {
+            long room = workers.scratch(worker, Lanes.BYTES).address();
+            long end = x.rows() * (worker + 1) / count;
+            for (long row = x.rows() * worker / count; row < end; row++) {
+                float sum = SimdElementwise.magnitudes(x.rowAddress(row), (int) x.columns(), room);
+                sums.set(0, row, sums.get(0, row) + sum);
+            }
+        });
+    }
+
+    @Override
     public void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values, Workers workers) {
         Shapes.store(rows, fromEnd, keys, values);
         SimdAttention.store(rows, fromEnd, keys, values, workers);

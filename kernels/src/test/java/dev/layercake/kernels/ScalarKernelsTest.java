@@ -82,6 +82,15 @@ class ScalarKernelsTest {
     }
 
     @Test
+    void magnitudesAreAddedRowByRow() {
+        Tensor sums = Tensor.of(arena, 1, 2, 10, 20);
+        kernels.addMagnitudes(Tensor.of(arena, 2, 3, 1, -2, 3, -4, 0, -5), sums, workers);
+        assertThat(sums.toArray()).containsExactly(16, 29);
+        assertThatThrownBy(() -> kernels.addMagnitudes(Tensor.of(arena, 1, 2, 1, 2), sums, workers))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
     void attentionAgreesWithTheDefinition() {
         AttentionShape shape = new AttentionShape(4, 2, 8, 0.35f, 5, 6);
         int slots = 13;

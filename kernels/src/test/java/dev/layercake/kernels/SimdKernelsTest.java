@@ -233,6 +233,11 @@ class SimdKernelsTest {
             scalar.softcap(expected, 3, workers);
             simd.softcap(actual, 3, workers);
             assertClose(actual, expected, 1e-4);
+            Tensor expectedSums = random.floats(1, rows, 1);
+            Tensor actualSums = Tensor.of(arena, 1, rows, expectedSums.toArray());
+            scalar.addMagnitudes(x, expectedSums, workers);
+            simd.addMagnitudes(x, actualSums, workers);
+            assertClose(actualSums, expectedSums, 1e-5);
         }
     }
 

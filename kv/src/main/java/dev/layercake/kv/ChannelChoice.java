@@ -20,6 +20,12 @@ final class ChannelChoice {
         this.rule = rule;
     }
 
+    /** Whether a head of the layer has not chosen yet. */
+    static boolean pending(LayerEntries layer) {
+        return Arrays.stream(layer.heads())
+                .anyMatch(head -> head.low() instanceof LowTier low && !low.settled() && head.length() > 0);
+    }
+
     /**
      * Chooses for the heads that have not chosen yet.
      *

@@ -6,8 +6,9 @@ import dev.layercake.kv.policy.Ranking;
 import java.util.Arrays;
 
 /**
- * One cut of all heads of all layers to the best entries among them all, by what each is worth, sinks before all others. At equal worth the lower position stays, then the earlier layer, then the earlier head. The worst rank that stays is
- * found by counting, so that nothing grows with the number of entries.
+ * One cut of all heads of all layers to the best entries among them all, by what each is worth, sinks before all others. At
+ * equal worth the lower position stays, then the earlier layer, then the earlier head. The worst rank that stays is found by
+ * counting, so that nothing grows with the number of entries.
  */
 final class GlobalCut {
     private static final int HALF = 1 << 16;

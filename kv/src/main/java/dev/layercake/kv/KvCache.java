@@ -222,7 +222,9 @@ public final class KvCache implements AutoCloseable {
      */
     void settle(int index, Workers workers) {
         HeadEntries[] heads = layers[index].heads();
-        if (policy.retention() instanceof Retention.FewChannels few && heads[0].length() > few.residual()) {
+        if (policy.retention() instanceof Retention.FewChannels few
+                && heads[0].length() > few.residual()
+                && ChannelChoice.pending(layers[index])) {
             // Nobody has chosen yet if there was no prompt.
             new ChannelChoice(few).choose(layers[index], null, workers);
         }

@@ -16,7 +16,7 @@ import java.lang.foreign.ValueLayout;
  * blocks of entries and of rows of W_O, so that its memory depends on neither.
  */
 final class OutputNorms {
-    private static final int BLOCK_ENTRIES = 512;
+    private static final int BLOCK_ENTRIES = 2048;
     private static final int BLOCK_ROWS = 256;
 
     private final AttentionShape shape;
@@ -34,7 +34,7 @@ final class OutputNorms {
     /** Bytes that the computation takes beside its result. */
     static long bytes(int queryHeads, int kvHeads, int headDim) {
         long elements = (long) BLOCK_ROWS * headDim * (queryHeads + 1)
-                + (long) BLOCK_ENTRIES * (kvHeads * headDim + BLOCK_ROWS);
+                + (long) BLOCK_ENTRIES * (kvHeads * headDim + BLOCK_ROWS + 1);
         return elements * Float.BYTES;
     }
 
@@ -60,6 +60,7 @@ final class OutputNorms {
             int block = Math.min(BLOCK_ENTRIES, longest);
             Tensor values = Tensor.allocate(arena, DType.F32, (long) rows.length * block, headDim);
             Tensor projected = Tensor.allocate(arena, DType.F32, block, matrix.rows());
+            Tensor sums = Tensor.allocate(arena, DType.F32, 1, block);
             for (int first = 0; first < longest; first += block) {
                 readValues(first, block, counts, values);
                 for (int row = 0; row < outputs; row += BLOCK_ROWS) {
@@ -76,7 +77,7 @@ final class OutputNorms {
                                     values.slice((long) kvHead * block, count),
                                     out,
                                     workers);
-                            addMagnitudes(out, norms[head], first);
+                            addMagnitudes(out, new Tensor(DType.F32, sums.data(), 1, count), norms[head], first);
                         }
                     }
                 }
@@ -86,20 +87,22 @@ final class OutputNorms {
     }
 
     private void readValues(int first, int block, int[] counts, Tensor target) {
-        float[] value = new float[shape.headDim()];
-        for (int head = 0; head < rows.length; head++) {
-            int end = Math.min(counts[head], first + block);
-            for (int slot = first; slot < end; slot++) {
-                rows[head].readValue(slot, value);
-                MemorySegment.copy(
-                        value,
-                        0,
-                        target.data(),
-                        ValueLayout.JAVA_FLOAT_UNALIGNED,
-                        ((long) head * block + slot - first) * target.rowBytes(),
-                        value.length);
+        workers.run((worker, team) -> {
+            float[] value = new float[shape.headDim()];
+            for (int head = worker; head < rows.length; head += team) {
+                int end = Math.min(counts[head], first + block);
+                for (int slot = first; slot < end; slot++) {
+                    rows[head].readValue(slot, value);
+                    MemorySegment.copy(
+                            value,
+                            0,
+                            target.data(),
+                            ValueLayout.JAVA_FLOAT_UNALIGNED,
+                            ((long) head * block + slot - first) * target.rowBytes(),
+                            value.length);
+                }
             }
-        }
+        });
     }
 
     private void copyColumns(Tensor matrix, int head, Tensor target) {
@@ -114,14 +117,11 @@ final class OutputNorms {
         }
     }
 
-    private static void addMagnitudes(Tensor projected, float[] norms, int first) {
-        int columns = (int) projected.columns();
+    private void addMagnitudes(Tensor projected, Tensor sums, float[] norms, int first) {
+        sums.data().fill((byte) 0);
+        kernels.addMagnitudes(projected, sums, workers);
         for (int entry = 0; entry < projected.rows(); entry++) {
-            double sum = 0;
-            for (int column = 0; column < columns; column++) {
-                sum += Math.abs(projected.get(entry, column));
-            }
-            norms[first + entry] += (float) sum;
+            norms[first + entry] += sums.get(0, entry);
         }
     }
 }

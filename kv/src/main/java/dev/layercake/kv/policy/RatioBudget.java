@@ -1,7 +1,5 @@
 package dev.layercake.kv.policy;
 
-import java.util.Arrays;
-
 /**
  * The same share of the text for every layer, growing with the text: floor(ratio x tokens) entries per head.
  *
@@ -28,28 +26,21 @@ record RatioBudget(double ratio) implements BudgetAllocator {
 
     @Override
     public boolean keepsAll(Stage stage) {
-        for (int layer = 0; layer < stage.layers(); layer++) {
-            if (stage.candidates(layer) > budget(stage.tokens())) {
-                return false;
-            }
-        }
-        return true;
+        return equal(stage).keepsAll(stage);
     }
 
     @Override
     public int[] allocate(Stage stage) {
-        int[] counts = new int[stage.seen()];
-        Arrays.fill(counts, budget(stage.tokens()));
-        return counts;
+        return equal(stage).allocate(stage);
     }
 
     @Override
     public long atMost(Stage stage) {
-        long sum = 0;
-        for (int layer = 0; layer < stage.seen(); layer++) {
-            sum += Math.min(stage.candidates(layer), budget(stage.tokens()));
-        }
-        return sum;
+        return equal(stage).atMost(stage);
+    }
+
+    private UniformBudget equal(Stage stage) {
+        return new UniformBudget(budget(stage.tokens()), 0);
     }
 
     /** Nothing of its own: what the text gives, {@link #budget(int)}, is added. */
