@@ -117,7 +117,7 @@ final class EvalOptions {
         for (String given : kv) {
             // A list of policies in one argument; commas belong to their settings.
             String outsideQuotes = "(?=([^\"]*\"[^\"]*\")*[^\"]*$)";
-            specs.addAll(List.of(given.strip().split("(\\s*;\\s*|(?<![,(=])\\s+(?![,)=(]))" + outsideQuotes)));
+            specs.addAll(List.of(given.strip().split("(\\s*;\\s*|(?<![,(=+])\\s+(?![,)=(+]))" + outsideQuotes)));
         }
         return Contender.grid(specs, budgets.stream().map(Budget::parse).toList());
     }

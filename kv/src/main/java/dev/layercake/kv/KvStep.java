@@ -58,7 +58,7 @@ public final class KvStep extends LayerPass {
         PageChoice pages = cache.pages();
         if (pages != null) {
             long start = System.nanoTime();
-            pages.choose(layer(), cache.layer(layer()), shape, query, kernels, workers);
+            pages.choose(layer(), cache.layer(layer()), shape, query, position(), kernels, workers);
             cache.countPolicyTime(start);
         }
     }

@@ -13,8 +13,8 @@ import java.util.Arrays;
 import java.util.BitSet;
 
 /**
- * Which pages of a layer a token reads: those that can matter most to it by their {@link KeyBounds}, and always the newest
- * ones. Each KV head chooses for itself, for all its query heads together.
+ * Which pages of a layer a token reads: of those in sight the ones that can matter most to it by their {@link KeyBounds}, and
+ * always the newest. Each KV head chooses for itself, for all its query heads together.
  *
  * <p>Keeps its arrays from step to step.
  */
@@ -29,7 +29,14 @@ final class PageChoice {
     }
 
     /** Withholds the pages that the token need not read, until {@link #release}. */
-    void choose(int layer, LayerEntries entries, AttentionShape shape, Tensor query, Kernels kernels, Workers workers) {
+    void choose(
+            int layer,
+            LayerEntries entries,
+            AttentionShape shape,
+            Tensor query,
+            int position,
+            Kernels kernels,
+            Workers workers) {
         HeadEntries[] heads = entries.heads();
         KvRows[] bounds = new KvRows[heads.length];
         int most = 0;
@@ -42,8 +49,9 @@ final class PageChoice {
         }
         prepare(heads.length, bounds);
         kernels.upperBounds(shape, bounds, query, scores, workers);
+        int oldest = shape.slidingWindow() == 0 ? 0 : position - shape.slidingWindow() + 1;
         for (int head = 0; head < heads.length; head++) {
-            withhold(heads[head], head);
+            withhold(heads[head], head, oldest);
         }
     }
 
@@ -63,22 +71,41 @@ final class PageChoice {
         }
     }
 
-    /** The newest page, full or not, is read whatever its bound, and counts. */
-    private void withhold(HeadEntries entries, int head) {
-        int pages = Math.ceilDiv(entries.length(), rule.page());
-        int judged = pages - 1;
+    /**
+     * The newest page, full or not, is read whatever its bound, and counts. Pages that a sliding window has left behind are
+     * not judged.
+     */
+    private void withhold(HeadEntries entries, int head, int oldest) {
+        int first = firstFrom(entries.rows(), oldest) / rule.page();
+        int judged = Math.max(0, Math.ceilDiv(entries.length(), rule.page()) - 1 - first);
         int chosen = Math.clamp(rule.budget() / rule.page() - 1L, 0, judged);
-        for (int page = 0; page < judged; page++) {
-            keys[page] = Ranking.key(scores.get(head, page), page);
+        for (int i = 0; i < judged; i++) {
+            keys[i] = Ranking.key(scores.get(head, first + i), first + i);
         }
         Ranking.select(keys, judged, chosen);
         BitSet slots = unread[head];
         slots.clear();
+        slots.set(0, first * rule.page());
         for (int rank = chosen; rank < judged; rank++) {
-            int first = Ranking.tieBreaker(keys[rank]) * rule.page();
-            slots.set(first, first + rule.page());
+            int slot = Ranking.tieBreaker(keys[rank]) * rule.page();
+            slots.set(slot, slot + rule.page());
         }
         entries.rows().withhold(slots, rule.page());
+    }
+
+    /** The first slot of a position not below {@code oldest}; nothing was evicted, so positions ascend. */
+    private static int firstFrom(KvRows rows, int oldest) {
+        int low = 0;
+        int high = rows.length() - 1;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (rows.position(middle) < oldest) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
     }
 
     /** Lets the layer be read whole again. */

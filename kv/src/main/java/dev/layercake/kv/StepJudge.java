@@ -7,6 +7,7 @@ import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.EntryOrder;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.PromptHead;
 import dev.layercake.kv.policy.Ranking;
 import dev.layercake.kv.policy.TokenScorer;
 import java.lang.foreign.Arena;
@@ -16,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Eviction while decoding (CAKE's, METHODS of the published code): a head that holds more than its count and the window
- * judges all entries but the last {@code window} of its logical order, by the attention of the token that was just added,
- * and keeps the best. In the steady state exactly one entry per head goes.
+ * judges all entries but the last {@code window} of its logical order, by the attention of the token that was just added or
+ * by keys and values, and keeps the best. In the steady state exactly one entry per head goes.
  *
  * <p>Keeps its arrays from step to step, so that a step allocates nothing once they have their size.
  */
@@ -157,7 +158,8 @@ final class StepJudge {
         HeadEntries entries = layer.head(head);
         KvRows rows = entries.rows();
         Scratch own = scratch[head];
-        boolean counted = policy.scorer().countsAttention();
+        TokenScorer scorer = policy.scorer();
+        boolean counted = scorer.countsAttention();
         int judged = rows.length() - window;
         int group = counted ? 1 : filled == null ? 0 : (int) filled.rows() / layer.heads().length;
         own.grow(judged, group);
@@ -173,7 +175,13 @@ final class StepJudge {
                 gather(filled, head * group + member, entries, judged, own.attention[member]);
             }
         }
-        policy.scorer().scoreStep(layerIndex, head, own.positions, judged, own.attention, own.scores);
+        if (scorer.judgesVectors()) {
+            int[] slots = new int[rows.length()];
+            Arrays.setAll(slots, entries::slot);
+            scorer.scorePrompt(PromptHead.decoding(layerIndex, head, rows, slots, judged), own.scores);
+        } else {
+            scorer.scoreStep(layerIndex, head, own.positions, judged, own.attention, own.scores);
+        }
         Observer told = observer;
         if (told != null) {
             told.scored(layerIndex, head, own.positions, own.scores, judged);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.layercake.kernels.AttentionShape;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
@@ -42,18 +43,35 @@ class PageChoiceTest {
                 sequence.prompt(45);
                 int readLess = 0;
                 for (int step = 0; step < 20; step++) {
-                    readLess += step(sequence, kernels);
+                    readLess += step(sequence, sequence.shape, kernels);
                 }
                 assertThat(readLess).as("heads that did not read everything").isEqualTo(20 * 2 * 2);
                 sequence.prompt(9);
-                step(sequence, kernels);
+                step(sequence, sequence.shape, kernels);
                 sequence.checkRows();
             }
         }
     }
 
+    /** What a window has left behind would be read for nothing: only pages in sight are chosen from. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 11, 19, 22, 200})
+    void pagesOutOfSightAreNotChosen(int slidingWindow) {
+        String spec = "quest(budget=" + BUDGET + ",page=" + PAGE + ",dense=1)";
+        for (Kernels kernels : List.of(new ScalarKernels(), new SimdKernels())) {
+            try (ToySequence sequence =
+                    ToySequence.planned(layout(DType.F32), GROUP, Policies.parse(spec), 45, 10, 12)) {
+                AttentionShape shape = new AttentionShape(4, 2, 32, sequence.shape.scale(), 0, slidingWindow);
+                sequence.prompt(45);
+                for (int step = 0; step < 10; step++) {
+                    step(sequence, shape, kernels);
+                }
+            }
+        }
+    }
+
     /** Decodes a token, compares what each query head got, and returns how many KV heads read less than everything. */
-    private static int step(ToySequence sequence, Kernels kernels) {
+    private static int step(ToySequence sequence, AttentionShape shape, Kernels kernels) {
         int readLess = 0;
         try (Arena arena = Arena.ofConfined();
                 KvStep step = sequence.cache.beginStep(kernels, sequence.workers)) {
@@ -62,17 +80,22 @@ class PageChoiceTest {
                 Tensor query = sequence.queries(layer, position, 1, arena);
                 KvRows[] rows = step.append(
                         layer, sequence.keys(layer, position, 1, arena), sequence.values(layer, position, 1, arena));
-                step.look(sequence.shape, query);
+                step.look(shape, query);
                 Tensor out = Tensor.allocate(arena, DType.F32, 1, query.columns());
-                kernels.attendOne(sequence.shape, rows, query, position, out, null, sequence.workers);
+                kernels.attendOne(shape, rows, query, position, out, null, sequence.workers);
+                int oldest = shape.slidingWindow() == 0 ? 0 : position - shape.slidingWindow() + 1;
                 for (int head = 0; head < rows.length; head++) {
+                    int at = head;
                     List<Integer> read = layer == 0
                             ? IntStream.range(0, rows[head].length()).boxed().toList()
-                            : chosen(rows[head], query, head);
+                            : chosen(rows[head], query, head, oldest);
+                    read = read.stream()
+                            .filter(slot -> rows[at].position(slot) >= oldest)
+                            .toList();
                     readLess += read.size() < rows[head].length() ? 1 : 0;
                     assertThat(read.size()).isLessThanOrEqualTo(layer == 0 ? Integer.MAX_VALUE : BUDGET);
                     for (int member = head * GROUP; member < (head + 1) * GROUP; member++) {
-                        double[] expected = attended(rows[head], query, member, read, sequence.shape.scale());
+                        double[] expected = attended(rows[head], query, member, read, shape.scale());
                         for (int i = 0; i < expected.length; i++) {
                             assertThat((double) out.get(0, (long) member * expected.length + i))
                                     .as("layer %d, query head %d, element %d", layer, member, i)
@@ -88,13 +111,15 @@ class PageChoiceTest {
     }
 
     /** The slots of the pages with the largest upper bounds, and of the newest page. */
-    private static List<Integer> chosen(KvRows rows, Tensor query, int head) {
+    private static List<Integer> chosen(KvRows rows, Tensor query, int head, int oldest) {
         int pages = (rows.length() + PAGE - 1) / PAGE;
-        List<Integer> judged =
-                new ArrayList<>(IntStream.range(0, pages - 1).boxed().toList());
+        List<Integer> judged = new ArrayList<>(IntStream.range(0, pages - 1)
+                .filter(page -> rows.position((page + 1) * PAGE - 1) >= oldest)
+                .boxed()
+                .toList());
         judged.sort(Comparator.comparingDouble((Integer page) -> -bound(rows, query, head, page))
                 .thenComparing(page -> page));
-        List<Integer> read = new ArrayList<>(judged.subList(0, BUDGET / PAGE - 1));
+        List<Integer> read = new ArrayList<>(judged.subList(0, Math.min(judged.size(), BUDGET / PAGE - 1)));
         read.add(pages - 1);
         return read.stream()
                 .flatMap(page -> IntStream.range(page * PAGE, Math.min((page + 1) * PAGE, rows.length()))

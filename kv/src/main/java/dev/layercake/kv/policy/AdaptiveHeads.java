@@ -5,7 +5,8 @@ import java.util.Arrays;
 /**
  * Divides each layer's count among its heads: Ada-KV (arXiv 2407.11550; FFY0/AdaKV efe4e2e). The heads' best scores
  * compete for (1 - alpha) of what the layer keeps; the rest is every head's own, so that none starves. Layers are whoever's
- * matter: uniform, a pyramid, CAKE.
+ * matter: uniform, a pyramid, CAKE. When a cascade cuts a layer again, its heads compete with what they still hold, and one
+ * may end an entry off what a single cut would have given it.
  *
  * @param layers divides the total among the layers
  * @param alpha share of a head's count that it has for sure
@@ -30,6 +31,27 @@ record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, R
     @Override
     public boolean monotone() {
         return rounding == Rounding.EXACT && layers.monotone();
+    }
+
+    /** The published code cuts a layer whose prompt is exactly as long as its count, and may lose entries to rounding. */
+    @Override
+    public boolean keepsAll(Stage stage) {
+        return layers.keepsAll(stage) && !(rounding == Rounding.OFFICIAL && fitsExactly(stage));
+    }
+
+    private boolean fitsExactly(Stage stage) {
+        boolean published = layers instanceof UniformBudget
+                || (layers instanceof PyramidBudget pyramid && pyramid.rounding() == PyramidBudget.Rounding.ADAKV);
+        if (!published) {
+            return false;
+        }
+        int[] counts = layers.allocate(stage);
+        for (int layer = 0; layer < counts.length; layer++) {
+            if (counts[layer] == stage.candidates(layer)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Override
@@ -105,10 +127,12 @@ record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, R
         for (int i = 0; i < sorted.length; i++) {
             float score = ascending[sorted.length - 1 - i];
             sorted[i] = Float.isNaN(score) ? Double.NEGATIVE_INFINITY : score;
-            sum += sorted[i];
-            caught += i < count ? sorted[i] : 0;
+            // What must stay has an infinite score, and no attention to weigh.
+            double weighed = score == Float.POSITIVE_INFINITY ? 0 : sorted[i];
+            sum += weighed;
+            caught += i < count ? weighed : 0;
         }
-        if (normalized && sum > 0 && sum < Double.POSITIVE_INFINITY) {
+        if (normalized && sum > 0) {
             for (int i = 0; i < sorted.length; i++) {
                 sorted[i] *= caught / sum;
             }

@@ -76,9 +76,14 @@ final class BaselineMethods {
         settings.budgetOver("recent", 0);
         int recent = settings.whole("recent");
         boolean counting = settings.flag("counting");
+        Reduction reduction = Reduction.of(settings);
+        if (counting && reduction == Reduction.MAX) {
+            throw settings.refused("reduce=max means nothing while attention is counted, which adds up the group; set"
+                    + " counting=false or leave it out.");
+        }
         return new KvPolicy(
                 settings.spec(),
-                new HeavyHitterScorer(recent, Reduction.of(settings), counting),
+                new HeavyHitterScorer(recent, reduction, counting),
                 new UniformBudget(budget, recent),
                 counting ? Schedule.ALWAYS : Schedule.AFTER_PROMPT);
     }

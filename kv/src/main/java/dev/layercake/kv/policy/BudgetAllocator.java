@@ -39,7 +39,7 @@ public interface BudgetAllocator {
 
     /**
      * Whether another layer can only lower the counts of those before it. Then a cascade keeps exactly what a single cut
-     * after the last layer would keep.
+     * after the last layer would keep, unless {@link #heads} divides what the earlier cuts have left.
      */
     boolean monotone();
 

@@ -23,6 +23,11 @@ record CurScorer(int window, int sinks, int local, Leverage leverage) implements
     }
 
     @Override
+    public boolean judgesVectors() {
+        return true;
+    }
+
+    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         int entries = head.entries();
         double[] keys = new double[entries];

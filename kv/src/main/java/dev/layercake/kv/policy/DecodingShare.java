@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param prompts of a budget that does not grow
  * @param ratio from 0 to 1
- * @param least entries that are kept in any case: sinks and window
+ * @param least entries that are kept in any case: sinks and window, or the newest token if there is no window
  */
 record DecodingShare(BudgetAllocator prompts, double ratio, int least) implements BudgetAllocator {
     @Override

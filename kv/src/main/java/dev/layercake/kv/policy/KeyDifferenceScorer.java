@@ -11,6 +11,16 @@ record KeyDifferenceScorer(int window) implements TokenScorer {
     private static final double NO_LENGTH = 1e-12;
 
     @Override
+    public boolean judgesVectors() {
+        return true;
+    }
+
+    @Override
+    public boolean scoresBelowZero() {
+        return true;
+    }
+
+    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         float[] key = new float[head.headDim()];
         double[] direction = new double[head.headDim()];

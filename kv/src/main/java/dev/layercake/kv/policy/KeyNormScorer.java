@@ -8,6 +8,16 @@ package dev.layercake.kv.policy;
  */
 record KeyNormScorer(int window) implements TokenScorer {
     @Override
+    public boolean judgesVectors() {
+        return true;
+    }
+
+    @Override
+    public boolean scoresBelowZero() {
+        return true;
+    }
+
+    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         float[] key = new float[head.headDim()];
         for (int i = 0; i < head.count(); i++) {

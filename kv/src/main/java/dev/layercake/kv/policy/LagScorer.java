@@ -21,6 +21,11 @@ import java.util.stream.IntStream;
  */
 record LagScorer(int sinks, int lag, boolean cross) implements TokenScorer {
     @Override
+    public boolean judgesVectors() {
+        return true;
+    }
+
+    @Override
     public int window() {
         return 0;
     }

@@ -157,6 +157,14 @@ final class LearnedMethods {
             throw settings.refused(
                     "the heads' budgets are divided already in " + policy.name() + "; divide them once.");
         }
+        if (policy.allocator() instanceof PyramidBudget) {
+            throw settings.refused(
+                    "it gives every layer its part, and so does " + policy.name() + "; put it after snapkv.");
+        }
+        if (policy.allocator() instanceof DecodingShare) {
+            throw settings.refused("it divides a budget, but " + policy.name()
+                    + " has made it a share of the text; put it before +every.");
+        }
         if (policy.scorer() instanceof RecencyScorer) {
             throw settings.refused("first and recent tokens go by tokens=streaming; write baklava(tokens=streaming).");
         }

@@ -154,6 +154,10 @@ final class Modifiers {
             throw settings.refused("heads compete by scores of the whole text, but " + policy.name()
                     + " judges parts of it; leave one of them out.");
         }
+        if (settings.flag("normalize") && policy.scorer().scoresBelowZero()) {
+            throw settings.refused("normalize=true weighs scores by their sum, but those of " + policy.name()
+                    + " lie below zero; leave it out.");
+        }
         AdaptiveHeads heads = new AdaptiveHeads(
                 layers,
                 settings.real("alpha"),
@@ -169,15 +173,21 @@ final class Modifiers {
                     policy.name() + " keeps the same tokens in all heads of a layer, but what a value does"
                             + " to the output differs from head to head; put it after another policy.");
         }
+        if (policy.scorer().scoresBelowZero()) {
+            throw settings.refused("it multiplies scores with what values do to the output, but those of "
+                    + policy.name() + " lie below zero, where more becomes less; put it after another policy.");
+        }
         return selecting(policy, settings, new CriticalSelection(settings.real("first"), settings.real("epsilon")));
     }
 
     private static KvPolicy chunks(KvPolicy policy, Settings settings) {
-        requireOneSelection(policy, settings);
-        if (policy.schedule().eachStep()) {
+        if (policy.evicts()
+                && policy.scorer().judgesEntries()
+                && policy.schedule().eachStep()) {
             throw settings.refused(policy.name() + " goes on dropping single entries while decoding, which leaves"
                     + " passages in pieces; put it after a policy that judges after the prompt only.");
         }
+        requireOneSelection(policy, settings);
         if (policy.allocator().ragged()) {
             throw settings.refused("passages are the same in all heads of a layer, so there is nothing to divide; leave"
                     + " out what divides the budget among heads.");
@@ -192,6 +202,10 @@ final class Modifiers {
 
     private static KvPolicy judgingAnew(KvPolicy policy, Settings settings, Selection selection) {
         requireOneSelection(policy, settings);
+        if (policy.scorer() instanceof GrowingHitterScorer) {
+            throw settings.refused("what is recent in " + policy.name()
+                    + " is a share of the whole text, not of its parts;" + " put it after another policy.");
+        }
         if (policy.scorer().sharedByHeads()) {
             throw settings.refused(
                     policy.name() + " keeps the same tokens in all heads of a layer, but parts of a text are"
@@ -223,8 +237,8 @@ final class Modifiers {
                     + " keeps what it does not keep in full; leave one of them out.");
         }
         if (!policy.evicts() || policy.allocator().budget(1) == Integer.MAX_VALUE) {
-            throw settings.refused("nothing is dropped in " + policy.name()
-                    + ", so there are no gaps to close; put it after another policy.");
+            throw settings.refused("it closes the gaps that a budget leaves, and there is none in " + policy.name()
+                    + "; put it after another policy.");
         }
         if (policy.positions() != PositionRule.ORIGINAL) {
             throw settings.refused(policy.name() + " has a rule for positions already; give one.");
@@ -253,14 +267,15 @@ final class Modifiers {
         }
     }
 
-    /** Judged by the newest token's attention, or however the method judges steps. */
+    /** Judged by the newest token's attention, by keys and values, or however the method judges steps. */
     private static KvPolicy every(KvPolicy policy, Settings settings) {
         Schedule schedule = policy.schedule();
         if (policy.budget() == 0) {
             throw settings.refused(
                     "there is no budget to keep to in " + policy.name() + "; put it after another policy.");
         }
-        if (!schedule.eachStep() && !policy.scorer().usesStepAttention()) {
+        TokenScorer scorer = policy.scorer();
+        if (!schedule.eachStep() && !scorer.usesStepAttention() && !scorer.judgesVectors()) {
             throw settings.refused(policy.name() + " judges after the prompt only; put it after a policy that can judge"
                     + " while decoding, such as snapkv.");
         }
@@ -276,7 +291,7 @@ final class Modifiers {
         }
         BudgetAllocator allocator = policy.allocator();
         if (settings.has("ratio")) {
-            int least = policy.scorer().sinks() + policy.scorer().window();
+            int least = scorer.sinks() + Math.max(1, scorer.window());
             allocator = new DecodingShare(allocator, settings.real("ratio"), least);
         }
         return policy.withAllocator(allocator)
@@ -295,7 +310,11 @@ final class Modifiers {
         if (policy.retention() instanceof Retention.LowBit) {
             throw settings.refused(policy.name() + " has a low tier already; leave it out.");
         }
-        refuseReplay(policy, settings);
+        if (policy.replays()) {
+            throw settings.refused(
+                    policy.name() + " cuts all layers at once when the text has been repeated, and the low"
+                            + " tier takes what one layer after the other leaves; put it after a policy that judges layer by layer.");
+        }
         if (policy.gating() != null) {
             throw settings.refused(
                     "what gates reject is hidden while the prompt is read, so nothing of it is to be kept;"

@@ -1,5 +1,6 @@
 package dev.layercake.kv.policy;
 
+import dev.layercake.kernels.AttentionShape;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.WindowStatistics;
 import java.util.Objects;
@@ -46,6 +47,16 @@ public final class PromptHead {
         this.evidence = evidence;
         this.attentionSums = attentionSums;
         this.slots = slots;
+    }
+
+    /**
+     * A head in a decode step, for a scorer that looks at positions, keys and values only.
+     *
+     * @param slots of the entries in the cache's logical order, candidates first
+     */
+    public static PromptHead decoding(int layer, int kvHead, KvRows rows, int[] slots, int count) {
+        AttentionShape shape = new AttentionShape(1, 1, rows.headDim(), 1, 0, 0);
+        return new PromptHead(layer, kvHead, rows, count, PromptEvidence.of(shape, 1, null), new double[0][], slots);
     }
 
     /**

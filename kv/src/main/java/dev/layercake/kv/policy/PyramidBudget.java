@@ -23,7 +23,8 @@ record PyramidBudget(int budget, int window, int beta, Rounding rounding) implem
         ADAKV,
         /**
          * As kvpress 8bb29b9: the pyramid is one of whole budgets, the window counted in, and each layer is rounded to the
-         * nearest, to even; if the last layer could not hold the window, all layers get the budget.
+         * nearest, to even; if the last layer could not hold the window, or would get more than the first, all
+         * layers get the budget.
          */
         KVPRESS
     }
@@ -75,7 +76,7 @@ record PyramidBudget(int budget, int window, int beta, Rounding rounding) implem
                 most = candidates;
                 least = 2.0 * budget - most;
             }
-            boolean even = least < window || layers == 1;
+            boolean even = least < window || most < least || layers == 1;
             double kept = even ? budget : most - layer * (most - least) / (layers - 1);
             counts[layer] = Math.max(0, (int) Math.rint(kept) - window);
         }

@@ -34,6 +34,11 @@ record SageScorer(int sinks, int window, Group group) implements TokenScorer {
     }
 
     @Override
+    public boolean scoresBelowZero() {
+        return group == Group.LOGIT;
+    }
+
+    @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         int count = head.count();
         double[] sums = new double[count];

@@ -61,6 +61,19 @@ public interface TokenScorer {
     }
 
     /**
+     * Whether {@link #scorePrompt} looks at nothing but positions, keys and values. Then entries can be judged by it again
+     * while decoding, whatever {@link #scoreStep} knows.
+     */
+    default boolean judgesVectors() {
+        return false;
+    }
+
+    /** Whether scores may lie below zero, so that they cannot be weighed or multiplied. */
+    default boolean scoresBelowZero() {
+        return false;
+    }
+
+    /**
      * Whether attention is counted: each entry remembers what it has got from all queries since it came, summed over the
      * group, and {@link #scoreStep} is given that instead of the new token's attention. Needs {@link #usesAllQueries} and
      * {@link #usesStepAttention}.

@@ -179,4 +179,24 @@ class BudgetRulesTest {
             }
         }
     }
+
+    /** kvpress keeps to the equal budget where the last layer would get more than the first. */
+    @Test
+    void aPyramidThatStandsOnItsHeadIsNone() {
+        PyramidBudget pyramid = new PyramidBudget(81, 32, 20, PyramidBudget.Rounding.KVPRESS);
+        Stage stage = new Stage(7, new float[8], caps(8, 58), 0, 90);
+        assertThat(pyramid.allocate(stage)).containsOnly(49);
+    }
+
+    /** A head's scores are weighed by its attention; what must stay has none. */
+    @Test
+    void sinksDoNotKeepHeadsFromBeingWeighed() {
+        float infinite = Float.POSITIVE_INFINITY;
+        float[][] scores = {{infinite, 9, 9, 1, 1, 9, 9}, {infinite, 5, 0, 0, 0, 0, 0}};
+        AdaptiveHeads plain = new AdaptiveHeads(new UniformBudget(3, 0), 0, false, AdaptiveHeads.Rounding.EXACT);
+        AdaptiveHeads weighed = new AdaptiveHeads(new UniformBudget(3, 0), 0, true, AdaptiveHeads.Rounding.EXACT);
+        assertThat(plain.heads(3, scores)).containsExactly(5, 1);
+        // 18 of 38 is caught in the first head, all in the second.
+        assertThat(weighed.heads(3, scores)).containsExactly(4, 2);
+    }
 }

@@ -70,6 +70,8 @@ final class HeadProfileTest {
             baklava(profile=P,share=0.5,factor=2) | share=0.5 of the heads with factor=2 times the average take all there is; make their product less than 1.
             baklava(profile=P,tokens=streaming,budget=4) | budget=4 does not hold sinks=4; the budget counts them too, so make it at least 5 or lower sinks.
             full+baklava(profile=P) | there is no budget to divide in full; put it after another policy.
+            pyramidkv+baklava(profile=P) | it gives every layer its part, and so does pyramidkv; put it after snapkv.
+            snapkv+every(ratio=0.5)+baklava(profile=P) | it divides a budget, but snapkv+every has made it a share of the text; put it before +every.
             tova+baklava(profile=P) | tova keeps the same tokens in all heads of a layer, so they cannot have different budgets; put it after another policy.
             snapkv+ada+baklava(profile=P) | the heads' budgets are divided already in snapkv+ada; divide them once.
             streaming+baklava(profile=P) | first and recent tokens go by tokens=streaming; write baklava(tokens=streaming).

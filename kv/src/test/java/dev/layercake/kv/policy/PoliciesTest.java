@@ -73,7 +73,14 @@ class PoliciesTest {
             cake(budget=1) x | The policy "cake(budget=1) x" cannot be read: expected the end, found 'x' at character 16; write it like cake(budget=1024,window=32).
             cake budget | The policy "cake budget" cannot be read: expected '(' or the end, found 'b' at character 6; write it like cake(budget=1024,window=32).
             full+every | Policy every: there is no budget to keep to in full; put it after another policy.
-            knorm+every | Policy every: knorm judges after the prompt only; put it after a policy that can judge while decoding, such as snapkv.
+            expected+every | Policy every: expected judges after the prompt only; put it after a policy that can judge while decoding, such as snapkv.
+            knorm+critical | Policy critical: it multiplies scores with what values do to the output, but those of knorm lie below zero, where more becomes less; put it after another policy.
+            sagekv(group=logit)+critical | Policy critical: it multiplies scores with what values do to the output, but those of sagekv lie below zero, where more becomes less; put it after another policy.
+            keydiff+ada(normalize=true) | Policy ada: normalize=true weighs scores by their sum, but those of keydiff lie below zero; leave it out.
+            h2o(reduce=max) | Policy h2o: reduce=max means nothing while attention is counted, which adds up the group; set counting=false or leave it out.
+            mikv+chunkwise | Policy chunkwise: what is recent in mikv is a share of the whole text, not of its parts; put it after another policy.
+            cake+chunks | Policy chunks: cake goes on dropping single entries while decoding, which leaves passages in pieces; put it after a policy that judges after the prompt only.
+            kvzip+lowbit | Policy lowbit: kvzip cuts all layers at once when the text has been repeated, and the low tier takes what one layer after the other leaves; put it after a policy that judges layer by layer.
             h2o+every+every | Policy every: it is given twice; give it once.
             full+ada | Policy ada: there is no budget to divide in full; put it after another policy.
             tova+ada | Policy ada: tova keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
@@ -82,7 +89,7 @@ class PoliciesTest {
                         cake+ | The policy "cake+" cannot be read: expected the name of a policy, found the end of the text; write it like cake(budget=1024,window=32).
             cake+ada x | The policy "cake+ada x" cannot be read: expected '(' or the end, found 'x' at character 10; write it like cake(budget=1024,window=32).
             full+critical | Policy critical: nothing is chosen in full, which keeps all; put it after another policy.
-            full+rerotate | Policy rerotate: nothing is dropped in full, so there are no gaps to close; put it after another policy.
+            full+rerotate | Policy rerotate: it closes the gaps that a budget leaves, and there is none in full; put it after another policy.
             streaming+blockwise | Policy blockwise: streaming keeps by position, so there is nothing to judge; put it after another policy.
             cake+critical | Policy critical: cake cuts a layer again and again, and what this would keep of less is not part of what it keeps of more; set cascading=false.
             tova+critical | Policy critical: tova keeps the same tokens in all heads of a layer, but what a value does to the output differs from head to head; put it after another policy.
@@ -93,7 +100,7 @@ class PoliciesTest {
             snapkv+ada+chunks | Policy chunks: passages are the same in all heads of a layer, so there is nothing to divide; leave out what divides the budget among heads.
             snapkv+ada+blockwise | Policy blockwise: parts of a text are judged anew, but +ada divides the budget by scores of the whole text; leave one of them out.
             snapkv+chunkwise+ada | Policy ada: heads compete by scores of the whole text, but snapkv+chunkwise judges parts of it; leave one of them out.
-            knorm+critical+blockwise | Policy blockwise: knorm+critical has a way of choosing already; give one of critical, chunks, chunkwise and blockwise.
+            snapkv+critical+blockwise | Policy blockwise: snapkv+critical has a way of choosing already; give one of critical, chunks, chunkwise and blockwise.
             streaming(positions=slot)+rerotate | Policy rerotate: streaming has a rule for positions already; give one.
             expected(budget=20,window=17) | Policy expected: budget=20 does not hold sinks=4 and window=17; make it at least 21.
             lagkv(budget=4) | Policy lagkv: budget=4 does not hold sinks=4; the budget counts them too, so make it at least 5 or lower sinks.
