@@ -84,10 +84,10 @@ final class EvalCommandLineTest {
                         "--budgets",
                         "12",
                         "--kv",
-                        "snapkv baklava(profile=\"" + file + "\")"))
+                        "snapkv + ada baklava(profile=\"" + file + "\")"))
                 .as(text(err))
                 .isZero();
-        assertThat(text(out)).contains("baklava(profile=\"" + file + "\")");
+        assertThat(text(out)).contains("snapkv+ada", "baklava(profile=\"" + file + "\")");
         assertThat(run("profile", "-m", CRUMB, "--out", file, "--measure", "duo", "--budget", "3"))
                 .isEqualTo(2);
         assertThat(text(err)).contains("--budget means nothing with --measure duo");
