@@ -85,7 +85,8 @@ record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, R
         int[] won = winners(count, 0, scores);
         int floor = (int) (count * alpha);
         for (int head = 0; head < heads; head++) {
-            counts[head] = (int) Math.rint(won[head] * (1 - alpha) + floor);
+            // In float32, as torch has it.
+            counts[head] = (int) Math.rint(won[head] * (float) (1 - alpha) + floor);
         }
         return rounding == Rounding.EXACT ? exactly(count, scores, won) : counts;
     }
