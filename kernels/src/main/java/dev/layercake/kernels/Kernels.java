@@ -157,7 +157,8 @@ public interface Kernels {
      * largest, over the query heads of KV head h, of the sum over c of {@code max(q[c] * high[c], q[c] * low[c])}. The
      * softmax's scale, which all pages share, is left out.
      *
-     * @param bounds one per KV head: row p has the largest elements of a page's keys as its key and the smallest as its value
+     * @param bounds one per KV head: row p has the largest elements of a page's keys as its key and the smallest as its value,
+     *     so that no element of the one is below the other's
      * @param query [1 x queryHeads * headDim]
      * @param scores [kvHeads x at least as many as a head has pages] float32
      */

@@ -86,28 +86,15 @@ class SimdAttentionMaximaTest {
     }
 
     /** The largest softmax attention of any query, over the slots that count alone, in double precision. */
-    private double[] maxima(
+    private static double[] maxima(
             AttentionShape shape, KvRows entries, JudgedSlots judged, Tensor queries, int head, int firstPosition) {
-        Tensor key = Tensor.allocate(arena, DType.F32, 1, shape.headDim());
         double[] most = new double[judged.count()];
-        double[][] weights = new double[(int) queries.rows()][entries.length()];
-        for (int slot = 0; slot < entries.length(); slot++) {
-            if (slot >= judged.sinks() && (slot < judged.from() || slot >= judged.to()) && slot < judged.own()) {
-                continue;
-            }
-            BlockCodec.decode(entries.keyType(), entries.keyAddress(slot), key.address(), shape.headDim());
-            for (int query = 0; query < weights.length; query++) {
-                int distance = firstPosition + query - entries.position(slot);
-                if (distance < 0 || (shape.slidingWindow() > 0 && distance >= shape.slidingWindow())) {
-                    continue;
+        double[][] weights = ExactAttention.weights(shape, entries, queries, head, firstPosition);
+        for (double[] row : weights) {
+            for (int slot = 0; slot < row.length; slot++) {
+                if (slot >= judged.sinks() && (slot < judged.from() || slot >= judged.to()) && slot < judged.own()) {
+                    row[slot] = 0;
                 }
-                double logit = 0;
-                for (int i = 0; i < shape.headDim(); i++) {
-                    logit += (double) key.get(0, i) * queries.get(query, (long) head * shape.headDim() + i);
-                }
-                logit *= shape.scale();
-                weights[query][slot] =
-                        Math.exp(shape.softcap() > 0 ? shape.softcap() * Math.tanh(logit / shape.softcap()) : logit);
             }
         }
         for (double[] row : weights) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -80,29 +81,10 @@ class SimdDropLossesTest {
     }
 
     /** For each slot, the sum over the queries of the squared length by which the output moves without it. */
-    private double[] moved(AttentionShape shape, KvRows entries, Tensor queries, int head, int firstPosition) {
-        Tensor vector = Tensor.allocate(arena, DType.F32, 1, shape.headDim());
-        double[][] values = new double[entries.length()][shape.headDim()];
-        double[][] weights = new double[(int) queries.rows()][entries.length()];
-        for (int slot = 0; slot < entries.length(); slot++) {
-            BlockCodec.decode(entries.keyType(), entries.keyAddress(slot), vector.address(), shape.headDim());
-            for (int query = 0; query < weights.length; query++) {
-                int distance = firstPosition + query - slot;
-                if (distance >= 0 && (shape.slidingWindow() == 0 || distance < shape.slidingWindow())) {
-                    double logit = 0;
-                    for (int i = 0; i < shape.headDim(); i++) {
-                        logit += (double) vector.get(0, i) * queries.get(query, (long) head * shape.headDim() + i);
-                    }
-                    logit *= shape.scale();
-                    logit = shape.softcap() > 0 ? shape.softcap() * Math.tanh(logit / shape.softcap()) : logit;
-                    weights[query][slot] = Math.exp(logit);
-                }
-            }
-            BlockCodec.decode(entries.valueType(), entries.valueAddress(slot), vector.address(), shape.headDim());
-            for (int i = 0; i < shape.headDim(); i++) {
-                values[slot][i] = vector.get(0, i);
-            }
-        }
+    private static double[] moved(AttentionShape shape, KvRows entries, Tensor queries, int head, int firstPosition) {
+        double[][] values = new double[entries.length()][];
+        Arrays.setAll(values, slot -> ExactAttention.value(entries, slot));
+        double[][] weights = ExactAttention.weights(shape, entries, queries, head, firstPosition);
         double[] moved = new double[entries.length()];
         for (double[] row : weights) {
             double[] whole = output(row, values, -1);

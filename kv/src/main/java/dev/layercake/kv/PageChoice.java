@@ -22,7 +22,7 @@ final class PageChoice {
     private final Retention.ReadFew rule;
     private BitSet[] unread = new BitSet[0];
     private Tensor scores = Tensor.allocate(Arena.ofAuto(), DType.F32, 1, 1);
-    private long[] keys = new long[0];
+    private long[][] keys = new long[0][];
 
     PageChoice(Retention.ReadFew rule) {
         this.rule = rule;
@@ -50,9 +50,11 @@ final class PageChoice {
         prepare(heads.length, bounds);
         kernels.upperBounds(shape, bounds, query, scores, workers);
         int oldest = shape.slidingWindow() == 0 ? 0 : position - shape.slidingWindow() + 1;
-        for (int head = 0; head < heads.length; head++) {
-            withhold(heads[head], head, oldest);
-        }
+        workers.run((worker, count) -> {
+            for (int head = worker; head < heads.length; head += count) {
+                withhold(heads[head], head, oldest);
+            }
+        });
     }
 
     private void prepare(int heads, KvRows[] bounds) {
@@ -67,7 +69,7 @@ final class PageChoice {
         if (scores.rows() != heads || scores.columns() < longest) {
             // Freed by the garbage collector: it is small, and nobody would know when to close it.
             scores = Tensor.allocate(Arena.ofAuto(), DType.F32, heads, longest + longest / 2);
-            keys = new long[longest + longest / 2];
+            keys = new long[heads][longest + longest / 2];
         }
     }
 
@@ -79,15 +81,16 @@ final class PageChoice {
         int first = firstFrom(entries.rows(), oldest) / rule.page();
         int judged = Math.max(0, Math.ceilDiv(entries.length(), rule.page()) - 1 - first);
         int chosen = Math.clamp(rule.budget() / rule.page() - 1L, 0, judged);
+        long[] ranked = keys[head];
         for (int i = 0; i < judged; i++) {
-            keys[i] = Ranking.key(scores.get(head, first + i), first + i);
+            ranked[i] = Ranking.key(scores.get(head, first + i), first + i);
         }
-        Ranking.select(keys, judged, chosen);
+        Ranking.select(ranked, judged, chosen);
         BitSet slots = unread[head];
         slots.clear();
         slots.set(0, first * rule.page());
         for (int rank = chosen; rank < judged; rank++) {
-            int slot = Ranking.tieBreaker(keys[rank]) * rule.page();
+            int slot = Ranking.tieBreaker(ranked[rank]) * rule.page();
             slots.set(slot, slot + rule.page());
         }
         entries.rows().withhold(slots, rule.page());
