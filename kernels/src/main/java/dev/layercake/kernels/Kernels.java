@@ -72,9 +72,9 @@ public interface Kernels {
     void softcap(Tensor x, float cap, Workers workers);
 
     /**
-     * Adds up magnitudes: {@code sums[0][r] += sum over c of |x[r][c]|}.
+     * Adds up magnitudes in equal runs of columns: {@code sums[i][r] += sum over the i-th run of |x[r][c]|}.
      *
-     * @param sums [1 x rows of x] float32
+     * @param sums [runs x at least as many as x has rows] float32
      */
     void addMagnitudes(Tensor x, Tensor sums, Workers workers);
 

@@ -129,12 +129,15 @@ public final class ScalarKernels implements Kernels {
     @Override
     public void addMagnitudes(Tensor x, Tensor sums, Workers workers) {
         Shapes.addMagnitudes(x, sums);
+        long columns = x.columns() / sums.rows();
         for (long row = 0; row < x.rows(); row++) {
-            double sum = 0;
-            for (long i = 0; i < x.columns(); i++) {
-                sum += Math.abs(at(x.rowAddress(row), i));
+            for (long run = 0; run < sums.rows(); run++) {
+                double sum = 0;
+                for (long i = run * columns; i < (run + 1) * columns; i++) {
+                    sum += Math.abs(at(x.rowAddress(row), i));
+                }
+                put(sums.rowAddress(run), row, at(sums.rowAddress(run), row) + (float) sum);
             }
-            put(sums.address(), row, at(sums.address(), row) + (float) sum);
         }
     }
 

@@ -75,7 +75,7 @@ final class Shapes {
     static void addMagnitudes(Tensor x, Tensor sums) {
         requireFloat32(x, "x");
         requireFloat32(sums, "sums");
-        if (sums.rows() != 1 || sums.columns() != x.rows()) {
+        if (sums.rows() == 0 || x.columns() % sums.rows() != 0 || sums.columns() < x.rows()) {
             throw new IllegalArgumentException("sums " + sums + " of the rows of " + x);
         }
     }

@@ -177,10 +177,14 @@ public final class SimdKernels implements Kernels {
         Shapes.addMagnitudes(x, sums);
         workers.run((worker, count) -> {
             long room = workers.scratch(worker, Lanes.BYTES).address();
+            int columns = (int) (x.columns() / sums.rows());
             long end = x.rows() * (worker + 1) / count;
             for (long row = x.rows() * worker / count; row < end; row++) {
-                float sum = SimdElementwise.magnitudes(x.rowAddress(row), (int) x.columns(), room);
-                sums.set(0, row, sums.get(0, row) + sum);
+                for (long run = 0; run < sums.rows(); run++) {
+                    long first = x.rowAddress(row) + run * columns * Float.BYTES;
+                    long sum = sums.rowAddress(run) + row * Float.BYTES;
+                    Memory.putFloat32(sum, Memory.float32(sum) + SimdElementwise.magnitudes(first, columns, room));
+                }
             }
         });
     }

@@ -86,7 +86,12 @@ class ScalarKernelsTest {
         Tensor sums = Tensor.of(arena, 1, 2, 10, 20);
         kernels.addMagnitudes(Tensor.of(arena, 2, 3, 1, -2, 3, -4, 0, -5), sums, workers);
         assertThat(sums.toArray()).containsExactly(16, 29);
-        assertThatThrownBy(() -> kernels.addMagnitudes(Tensor.of(arena, 1, 2, 1, 2), sums, workers))
+        Tensor runs = Tensor.of(arena, 2, 2, 0, 10, 1, 20);
+        kernels.addMagnitudes(Tensor.of(arena, 1, 4, 1, -2, -3, 4), runs, workers);
+        assertThat(runs.toArray()).containsExactly(3, 10, 8, 20);
+        assertThatThrownBy(() -> kernels.addMagnitudes(Tensor.of(arena, 1, 3, 1, 2, 3), runs, workers))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> kernels.addMagnitudes(Tensor.of(arena, 3, 2, 1, 2, 3, 4, 5, 6), sums, workers))
                 .isInstanceOf(IllegalArgumentException.class);
     }
 

@@ -238,6 +238,13 @@ class SimdKernelsTest {
             scalar.addMagnitudes(x, expectedSums, workers);
             simd.addMagnitudes(x, actualSums, workers);
             assertClose(actualSums, expectedSums, 1e-5);
+            if (columns % 2 == 0) {
+                expectedSums = random.floats(2, rows, 1);
+                actualSums = Tensor.of(arena, 2, rows, expectedSums.toArray());
+                scalar.addMagnitudes(x, expectedSums, workers);
+                simd.addMagnitudes(x, actualSums, workers);
+                assertClose(actualSums, expectedSums, 1e-5);
+            }
         }
     }
 

@@ -16,8 +16,8 @@ import java.lang.foreign.ValueLayout;
  * blocks of entries and of rows of W_O, so that its memory depends on neither.
  */
 final class OutputNorms {
-    private static final int BLOCK_ENTRIES = 2048;
-    private static final int BLOCK_ROWS = 256;
+    private static final int BLOCK_ENTRIES = 512;
+    private static final int BLOCK_ROWS = 512;
 
     private final AttentionShape shape;
     private final KvRows[] rows;
@@ -33,8 +33,9 @@ final class OutputNorms {
 
     /** Bytes that the computation takes beside its result. */
     static long bytes(int queryHeads, int kvHeads, int headDim) {
-        long elements = (long) BLOCK_ROWS * headDim * (queryHeads + 1)
-                + (long) BLOCK_ENTRIES * (kvHeads * headDim + BLOCK_ROWS + 1);
+        int group = queryHeads / kvHeads;
+        long elements = (long) BLOCK_ROWS * headDim * (queryHeads + group)
+                + (long) BLOCK_ENTRIES * (kvHeads * headDim + group * (BLOCK_ROWS + 1));
         return elements * Float.BYTES;
     }
 
@@ -52,33 +53,15 @@ final class OutputNorms {
             longest = Math.max(longest, norms[head].length);
         }
         int outputs = parts.outputSize();
-        int headDim = shape.headDim();
+        int block = Math.min(BLOCK_ENTRIES, longest);
         try (Arena arena = Arena.ofShared()) {
-            Tensor matrix =
-                    Tensor.allocate(arena, DType.F32, Math.min(BLOCK_ROWS, outputs), (long) norms.length * headDim);
-            Tensor columns = Tensor.allocate(arena, DType.F32, matrix.rows(), headDim);
-            int block = Math.min(BLOCK_ENTRIES, longest);
-            Tensor values = Tensor.allocate(arena, DType.F32, (long) rows.length * block, headDim);
-            Tensor projected = Tensor.allocate(arena, DType.F32, block, matrix.rows());
-            Tensor sums = Tensor.allocate(arena, DType.F32, 1, block);
+            Block work = new Block(arena, Math.min(BLOCK_ROWS, outputs), block);
             for (int first = 0; first < longest; first += block) {
-                readValues(first, block, counts, values);
+                work.readValues(first, counts);
                 for (int row = 0; row < outputs; row += BLOCK_ROWS) {
-                    int blockRows = Math.min(BLOCK_ROWS, outputs - row);
-                    parts.outputRows(layer, row, matrix.slice(0, blockRows));
-                    for (int head = 0; head < norms.length; head++) {
-                        int kvHead = head / shape.group();
-                        int count = Math.min(block, counts[kvHead] - first);
-                        if (count > 0) {
-                            copyColumns(matrix, head, columns.slice(0, blockRows));
-                            Tensor out = new Tensor(DType.F32, projected.data(), count, blockRows);
-                            kernels.matmul(
-                                    columns.slice(0, blockRows),
-                                    values.slice((long) kvHead * block, count),
-                                    out,
-                                    workers);
-                            addMagnitudes(out, new Tensor(DType.F32, sums.data(), 1, count), norms[head], first);
-                        }
+                    work.readRows(parts, layer, row, Math.min(BLOCK_ROWS, outputs - row));
+                    for (int kvHead = 0; kvHead < rows.length; kvHead++) {
+                        work.add(kvHead, first, Math.min(block, counts[kvHead] - first), norms);
                     }
                 }
             }
@@ -86,42 +69,86 @@ final class OutputNorms {
         return norms;
     }
 
-    private void readValues(int first, int block, int[] counts, Tensor target) {
-        workers.run((worker, team) -> {
-            float[] value = new float[shape.headDim()];
-            for (int head = worker; head < rows.length; head += team) {
-                int end = Math.min(counts[head], first + block);
-                for (int slot = first; slot < end; slot++) {
-                    rows[head].readValue(slot, value);
-                    MemorySegment.copy(
-                            value,
-                            0,
-                            target.data(),
-                            ValueLayout.JAVA_FLOAT_UNALIGNED,
-                            ((long) head * block + slot - first) * target.rowBytes(),
-                            value.length);
+    /** So many entries of each KV head, and so many rows of W_O. */
+    private final class Block {
+        private final int headDim = shape.headDim();
+        private final int group = shape.group();
+        private final int entries;
+        private final Tensor values;
+        private final Tensor matrix;
+        /** The columns of one group's heads, one head's rows after the other's. */
+        private final Tensor columns;
+
+        private final Tensor projected;
+        private final Tensor sums;
+        private int blockRows;
+
+        Block(Arena arena, int mostRows, int entries) {
+            this.entries = entries;
+            values = Tensor.allocate(arena, DType.F32, (long) rows.length * entries, headDim);
+            matrix = Tensor.allocate(arena, DType.F32, mostRows, (long) shape.queryHeads() * headDim);
+            columns = Tensor.allocate(arena, DType.F32, (long) group * mostRows, headDim);
+            projected = Tensor.allocate(arena, DType.F32, entries, (long) group * mostRows);
+            sums = Tensor.allocate(arena, DType.F32, group, entries);
+        }
+
+        void readValues(int first, int[] counts) {
+            workers.run((worker, team) -> {
+                float[] value = new float[headDim];
+                for (int head = worker; head < rows.length; head += team) {
+                    int end = Math.min(counts[head], first + entries);
+                    for (int slot = first; slot < end; slot++) {
+                        rows[head].readValue(slot, value);
+                        MemorySegment.copy(
+                                value,
+                                0,
+                                values.data(),
+                                ValueLayout.JAVA_FLOAT_UNALIGNED,
+                                ((long) head * entries + slot - first) * values.rowBytes(),
+                                headDim);
+                    }
+                }
+            });
+        }
+
+        void readRows(ModelParts parts, int layer, int firstRow, int count) {
+            blockRows = count;
+            parts.outputRows(layer, firstRow, matrix.slice(0, count));
+        }
+
+        void add(int kvHead, int first, int count, float[][] norms) {
+            if (count <= 0) {
+                return;
+            }
+            copyColumns(kvHead);
+            Tensor out = new Tensor(DType.F32, projected.data(), count, (long) group * blockRows);
+            kernels.matmul(
+                    columns.slice(0, (long) group * blockRows),
+                    values.slice((long) kvHead * entries, count),
+                    out,
+                    workers);
+            sums.data().fill((byte) 0);
+            kernels.addMagnitudes(out, sums, workers);
+            for (int member = 0; member < group; member++) {
+                float[] target = norms[kvHead * group + member];
+                for (int entry = 0; entry < count; entry++) {
+                    target[first + entry] += sums.get(member, entry);
                 }
             }
-        });
-    }
-
-    private void copyColumns(Tensor matrix, int head, Tensor target) {
-        long offset = (long) head * target.rowBytes();
-        for (long row = 0; row < target.rows(); row++) {
-            MemorySegment.copy(
-                    matrix.data(),
-                    row * matrix.rowBytes() + offset,
-                    target.data(),
-                    row * target.rowBytes(),
-                    target.rowBytes());
         }
-    }
 
-    private void addMagnitudes(Tensor projected, Tensor sums, float[] norms, int first) {
-        sums.data().fill((byte) 0);
-        kernels.addMagnitudes(projected, sums, workers);
-        for (int entry = 0; entry < projected.rows(); entry++) {
-            norms[first + entry] += sums.get(0, entry);
+        private void copyColumns(int kvHead) {
+            for (int member = 0; member < group; member++) {
+                long offset = (long) (kvHead * group + member) * columns.rowBytes();
+                for (int row = 0; row < blockRows; row++) {
+                    MemorySegment.copy(
+                            matrix.data(),
+                            row * matrix.rowBytes() + offset,
+                            columns.data(),
+                            ((long) member * blockRows + row) * columns.rowBytes(),
+                            columns.rowBytes());
+                }
+            }
         }
     }
 }
