@@ -308,7 +308,6 @@ public final class Session implements AutoCloseable {
         int[] tokens = withUnread(prompt);
         requireContext(tokens.length, continuation.length);
         reserve(tokens.length, continuation.length);
-        cancelled = false;
         float[] logits = new float[owner.model().config().vocabularySize()];
         double[] likelihoods = new double[continuation.length];
         try {
@@ -372,7 +371,6 @@ public final class Session implements AutoCloseable {
         }
         requireContext(tokens.length, maxTokens);
         MemoryPlan plan = reserve(tokens.length, maxTokens);
-        cancelled = false;
         Generation generation = new Generation(this, tokens, text, options, maxTokens, plan);
         running = generation;
         return generation;
@@ -424,7 +422,10 @@ public final class Session implements AutoCloseable {
         });
     }
 
-    /** Ends the answer that is being generated, at once, also while its prompt is read. Any thread may call it. */
+    /**
+     * Ends the answer that is being generated, at once, also while its prompt is read or waits for others. A turn that begins
+     * afterwards is not concerned. Any thread may call it.
+     */
     public void cancel() {
         cancelled = true;
     }
@@ -451,8 +452,9 @@ public final class Session implements AutoCloseable {
         textTokens = new int[0];
     }
 
-    /** A turn begins. */
+    /** From here on {@link #cancel} means the turn that begins now. */
     private void beginTurn() {
+        cancelled = false;
         endRunning();
     }
 

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.layercake.model.text.ChatMessage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.AbstractList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -95,6 +97,28 @@ final class InterruptedTurnTest extends CrumbTest {
             GenerationSummary third = session.ask(question, SHORT).summary();
             assertThat(third.promptTokens()).isLessThan(40);
             assertThat(haystack.needle().answeredBy(third.text())).isTrue();
+        }
+    }
+
+    @Test
+    void aCancelHoldsForTheTurnThatHasBegunOnly() {
+        try (Session session = model.session("full")) {
+            List<ChatMessage> cancelledMeanwhile = new AbstractList<>() {
+                @Override
+                public ChatMessage get(int index) {
+                    session.cancel();
+                    return ChatMessage.user("Who is it?");
+                }
+
+                @Override
+                public int size() {
+                    return 1;
+                }
+            };
+            assertThat(session.chat(cancelledMeanwhile, SHORT).summary().finishReason())
+                    .isEqualTo(FinishReason.CANCELLED);
+            session.cancel();
+            assertThat(session.ask("Who is it?", SHORT).summary().tokens()).isNotEmpty();
         }
     }
 
