@@ -22,8 +22,13 @@ final class ChannelChoice {
 
     /** Whether a head of the layer has not chosen yet. */
     static boolean pending(LayerEntries layer) {
-        return Arrays.stream(layer.heads())
-                .anyMatch(head -> head.low() instanceof LowTier low && !low.settled() && head.length() > 0);
+        for (HeadEntries head : layer.heads()) {
+            LowTier low = head.low();
+            if (low != null && !low.settled() && head.length() > 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**
