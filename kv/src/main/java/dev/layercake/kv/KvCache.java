@@ -182,7 +182,7 @@ public final class KvCache implements AutoCloseable {
     public void reserve(int promptTokens, int newTokens) {
         lease.reserve(plan(promptTokens, newTokens).peakBytes());
         if (slow != null) {
-            slow.reserve(slowTokens(policy, Math.addExact(tokensSeen, Math.addExact(promptTokens, newTokens))));
+            slow.reserve(slowTokens(policy, KvPlan.tokens(tokensSeen, KvPlan.tokens(promptTokens, newTokens))));
         }
     }
 

@@ -67,7 +67,7 @@ public record KvPlan(
             return of(layout, rowsPerPage, policy, copy, held, heldLow, promptTokens, newTokens);
         }
         TierLayout tiers = TierLayout.of(layout, rowsPerPage, policy);
-        int tokensRead = Math.addExact(tokensSeen, promptTokens);
+        int tokensRead = tokens(tokensSeen, promptTokens);
         Bounds bounds = new Bounds(policy, tiers, held, heldLow, promptTokens, newTokens, tokensRead);
         long pageBytes = KvPool.pageBytes(layout, rowsPerPage);
         long heads = layout.kvHeads();
@@ -114,7 +114,7 @@ public record KvPlan(
         }
         long keptPages = pages;
         long grownPages = 0;
-        int end = Math.addExact(Math.addExact(held[0], heldLow[0]), Math.addExact(promptTokens, newTokens));
+        int end = tokens(tokens(held[0], heldLow[0]), tokens(promptTokens, newTokens));
         long mostSlow = (long) end - copy.exact(end);
         int fetch = fetch(policy);
         for (int layer = 0; layer < held.length && newTokens > 0; layer++) {
@@ -148,6 +148,11 @@ public record KvPlan(
 
     private static long pages(long entries, int rowsPerPage) {
         return (entries + rowsPerPage - 1) / rowsPerPage;
+    }
+
+    /** Tokens of two parts of a text; a text never has more than {@link Integer#MAX_VALUE}, whatever is asked for. */
+    static int tokens(int first, int second) {
+        return (int) Math.min(Integer.MAX_VALUE, (long) first + second);
     }
 
     /** Walks through the layers of the turn as the cache will, with the most that each stage may leave; per head. */
@@ -243,21 +248,22 @@ public record KvPlan(
             int fetch = fetch(policy);
             // A guess stands behind the newest token of a layer, and what is fetched is fetched twice.
             long guess = fetch > 0 ? 1 : 0;
-            long fetched = 2L * layers * pages(Math.min(fetch, Math.addExact(tokensRead, newTokens)));
+            int tokensInTheEnd = tokens(tokensRead, newTokens);
+            long fetched = 2L * layers * pages(Math.min(fetch, tokensInTheEnd));
             long grown = Math.addExact(keptInFull, (long) layers * newTokens);
             long appended = grown;
             long spare = 0;
             if (policy.schedule().eachStep()) {
-                int budget = policy.allocator().budget(Math.addExact(tokensRead, newTokens));
+                int budget = policy.allocator().budget(tokensInTheEnd);
                 spare = (long) layers * policy.schedule().spare();
                 long limit = Math.addExact(Math.multiplyExact((long) layers, budget), spare);
                 appended = Math.min(appended, Math.max(keptInFull, limit) + 1);
             } else if (!cuts) {
-                int[] lengths = staged.clone();
-                for (int layer = 0; layer < layers; layer++) {
-                    lengths[layer] = Math.addExact(lengths[layer], newTokens);
+                long entryPages = 0;
+                for (int length : staged) {
+                    entryPages += pages((long) length + newTokens);
                 }
-                note(appended + keptLow + guess, sumOfPages(lengths) + guess + lowPagesAtMost(keptLow) + fetched);
+                note(appended + keptLow + guess, entryPages + guess + lowPagesAtMost(keptLow) + fetched);
                 return;
             }
             long low = tiers.hasLow() ? keptLow + grown - appended : 0;

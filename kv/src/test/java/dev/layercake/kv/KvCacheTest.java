@@ -47,6 +47,21 @@ class KvCacheTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"full", "streaming(budget=12,positions=slot)", "cake(budget=12,window=4)", "specache(slow=ram)"})
+    void anAnswerWithoutEndIsPlannedToo(String spec) {
+        KvPolicy policy = Policies.parse(spec);
+        KvPlan plan = KvPlan.of(LAYOUT, policy, 30, Integer.MAX_VALUE);
+        assertThat(plan.fullEntries()).isEqualTo(3 * 2 * (30L + Integer.MAX_VALUE));
+        long little = KvPlan.of(LAYOUT, policy, 30, 1000).peakBytes();
+        if (policy.schedule().eachStep()) {
+            assertThat(plan.peakBytes()).isEqualTo(little);
+        } else {
+            assertThat(plan.peakBytes()).isGreaterThan(little);
+        }
+    }
+
     @Test
     void aPrefillThatIsGivenUpEmptiesTheSequence() {
         try (ToySequence sequence = new ToySequence(LAYOUT, 2, CAKE, 1 << 20, 8, 2)) {
