@@ -132,6 +132,34 @@ class KvCacheTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"cake(budget=12,window=4)", "snapkv(budget=12,window=4)+rerotate"})
+    void whatIsKnownOfALongPromptDoesNotStayInTheHeap(String spec) {
+        try (ToySequence sequence = new ToySequence(LAYOUT, 2, Policies.parse(spec), 4 << 20, 8, 3)) {
+            sequence.prompt(2000);
+            sequence.steps(3);
+            for (int layer = 0; layer < LAYOUT.layers(); layer++) {
+                for (KvRows head : sequence.cache.rows(layer)) {
+                    assertThat(head.positions().length).isBetween(head.length(), 2 * head.length() + 16);
+                }
+            }
+            sequence.checkRows();
+            sequence.cache.clear();
+            assertThat(sequence.cache.rows(0)[0].positions().length).isLessThanOrEqualTo(16);
+        }
+    }
+
+    @Test
+    void evictingTokenByTokenKeepsTheArrays() {
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, CAKE, 40, 30, 3)) {
+            sequence.prompt(40);
+            sequence.steps(10);
+            int[] before = sequence.cache.rows(1)[0].positions();
+            sequence.steps(20);
+            assertThat(sequence.cache.rows(1)[0].positions()).isSameAs(before);
+        }
+    }
+
     @Test
     void slicesTellTheLayersShares() {
         try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, CAKE, 50, 3, 4)) {
