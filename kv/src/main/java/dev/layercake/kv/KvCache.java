@@ -467,21 +467,32 @@ public final class KvCache implements AutoCloseable {
      * A second cache that holds the same text and entries, on pages of its own: what was read once can be continued in
      * several ways. Reserves what this one has in use.
      *
-     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool, or the slow tier, has not that much left
+     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool, or the slow tier, has not that much left;
+     *     nothing is taken then
      */
     public KvCache fork() {
         requireIdle();
         KvCache copy = new KvCache(lease.pool(), policy, lease.bytesInUse());
+        try {
+            copy.copyFrom(this);
+            return copy;
+        } catch (RuntimeException | Error e) {
+            copy.close();
+            throw e;
+        }
+    }
+
+    /** Takes what another cache of the same policy holds; this one must be empty. */
+    private void copyFrom(KvCache other) {
         for (int layer = 0; layer < layers.length; layer++) {
-            copy.layers[layer].copyFrom(layers[layer]);
+            layers[layer].copyFrom(other.layers[layer]);
         }
-        if (copy.slow != null && slow != null) {
-            copy.slow.copyFrom(slow);
+        if (slow != null && other.slow != null) {
+            slow.copyFrom(other.slow);
         }
-        copy.tokensSeen = tokensSeen;
-        copy.nextRotation = nextRotation;
-        copy.unreplayed.add(unreplayed.tokens());
-        return copy;
+        tokensSeen = other.tokensSeen;
+        nextRotation = other.nextRotation;
+        unreplayed.add(other.unreplayed.tokens());
     }
 
     /** Forgets the whole text; pages go back, the reservation stays. */

@@ -574,6 +574,30 @@ class SpeculativeStepTest {
     }
 
     @Test
+    void aForkWithoutRoomForItsSlowTierTakesNothing(@TempDir Path folder) {
+        KvPolicy policy = Policies.parse("specache(fetch=6,residual=5,group=4,slow=file)");
+        String temporary = System.getProperty("java.io.tmpdir");
+        try (ToySequence sequence = new ToySequence(LAYOUT, GROUP, policy, KvPool.pageBytes(LAYOUT, 8) * 500, 8, 9)) {
+            sequence.prompt(30);
+            sequence.cache.reserve(0, 5);
+            long reserved = sequence.pool.reservedBytes();
+            System.setProperty("java.io.tmpdir", folder.resolve("missing").toString());
+            try {
+                assertThatThrownBy(sequence.cache::fork)
+                        .isInstanceOf(LayercakeException.class)
+                        .hasMessageContaining("slow=ram");
+            } finally {
+                System.setProperty("java.io.tmpdir", temporary);
+            }
+            assertThat(sequence.pool.openLeases()).isEqualTo(1);
+            assertThat(sequence.pool.reservedBytes()).isEqualTo(reserved);
+            assertThat(sequence.pool.bytesInUse())
+                    .isEqualTo(sequence.cache.lease().bytesInUse());
+            sequence.checkRows();
+        }
+    }
+
+    @Test
     void aStepThatIsGivenUpEmptiesTheSequence() {
         KvPolicy policy = Policies.parse("specache(fetch=6,residual=5,group=4,slow=ram)");
         try (Arena arena = Arena.ofConfined();
