@@ -94,7 +94,8 @@ final class FileTier implements Tier {
 
     @Override
     public void close() {
-        if (!channel.isOpen()) {
+        // Not the channel: an interrupt closes it alone.
+        if (!arena.scope().isAlive()) {
             return;
         }
         arena.close();

@@ -353,6 +353,25 @@ class SpeculativeStepTest {
     }
 
     @Test
+    void anInterruptedTierGivesItsMemoryBack(@TempDir Path folder) throws Exception {
+        MemorySegment piece;
+        try (FileTier tier = new FileTier(folder)) {
+            piece = tier.grow(10_000);
+            Thread.currentThread().interrupt();
+            try {
+                assertThatThrownBy(() -> tier.grow(10_000)).isInstanceOf(LayercakeException.class);
+            } finally {
+                assertThat(Thread.interrupted()).isTrue();
+            }
+            assertThat(tier.bytes()).isEqualTo(10_000);
+        }
+        assertThat(piece.scope().isAlive()).isFalse();
+        try (var left = Files.list(folder)) {
+            assertThat(left).isEmpty();
+        }
+    }
+
+    @Test
     void aFolderThatCannotBeWrittenIsNamed(@TempDir Path folder) throws Exception {
         Path file = Files.createFile(folder.resolve("no-folder"));
         assertThatThrownBy(() -> new FileTier(file))
