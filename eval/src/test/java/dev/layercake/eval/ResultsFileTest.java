@@ -40,6 +40,32 @@ final class ResultsFileTest {
     }
 
     @Test
+    void anotherContentOfAFileIsAnotherContender() throws IOException {
+        Path gates = Files.writeString(folder.resolve("my gates"), "1");
+        String spec = "gate(weights=\"" + gates + "\")";
+        Contender before = Contender.grid(List.of(spec), List.of()).getFirst();
+        Contender full = Contender.grid(List.of("full"), List.of()).getFirst();
+        assertThat(before.files()).matches("weights=[0-9a-f]{8}");
+        assertThat(full.files()).isEmpty();
+        Outcome made = Samples.outcome("a", before.policy(), "", 1, "4821");
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            file.add(Samples.outcome("a", "full", "", 1, "4821"));
+            file.add(Samples.withFiles(made, before.files()));
+        }
+        Path lines = folder.resolve(ResultsFile.RESULTS);
+        assertThat(Files.readAllLines(lines).getFirst()).doesNotContain("files");
+        Files.writeString(gates, "2");
+        Contender after = Contender.grid(List.of(spec), List.of()).getFirst();
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            assertThat(file.has(Samples.sample("a"), full)).isTrue();
+            assertThat(file.has(Samples.sample("a"), before)).isTrue();
+            assertThat(file.has(Samples.sample("a"), after)).isFalse();
+            assertThat(file.outcomes(List.of(Samples.sample("a")), List.of(full, after)))
+                    .hasSize(1);
+        }
+    }
+
+    @Test
     void aTornLastLineIsDroppedWhereverItWasTorn() throws IOException {
         Path lines = folder.resolve(ResultsFile.RESULTS);
         try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
@@ -146,6 +172,27 @@ final class ResultsFileTest {
             return labels;
         }
 
+        static Outcome withFiles(Outcome made, String files) {
+            return new Outcome(
+                    made.sample(),
+                    made.policy(),
+                    made.budget(),
+                    made.labels(),
+                    made.spec(),
+                    files,
+                    made.promptTokens(),
+                    made.budgetEntries(),
+                    made.window(),
+                    made.expected(),
+                    made.answer(),
+                    made.score(),
+                    made.firstTokenSeconds(),
+                    made.tokensPerSecond(),
+                    made.kvBytes(),
+                    made.kvBytesPeak(),
+                    made.kvBytesFull());
+        }
+
         static Outcome outcome(String sample, String policy, String budget, double score, String answer) {
             return outcome(sample, policy, budget, score, answer, labels("512", "0%"));
         }
@@ -164,6 +211,7 @@ final class ResultsFileTest {
                     budget,
                     labels,
                     policy,
+                    null,
                     500,
                     entries,
                     entries / 2,
