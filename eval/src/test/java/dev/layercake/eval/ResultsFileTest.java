@@ -6,13 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.layercake.engine.ModelFingerprint;
 import dev.layercake.kernels.LayercakeException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -110,6 +114,33 @@ final class ResultsFileTest {
         more.put("temperature", "1");
         assertThatThrownBy(() -> ResultsFile.open(folder, more)).hasMessageContaining("temperature was not given");
         ResultsFile.open(folder, setup("1")).close();
+    }
+
+    @Test
+    void aSetupThatIsTheSameIsNotWrittenAgain() throws IOException {
+        ResultsFile.open(folder, setup("1")).close();
+        Path file = folder.resolve(ResultsFile.SETUP);
+        FileTime longAgo = FileTime.fromMillis(0);
+        Files.setLastModifiedTime(file, longAgo);
+        ResultsFile.open(folder, setup("1")).close();
+        assertThat(Files.getLastModifiedTime(file)).isEqualTo(longAgo);
+        ResultsFile.open(folder, setup("2")).close();
+        assertThat(Files.getLastModifiedTime(file)).isNotEqualTo(longAgo);
+        try (Stream<Path> files = Files.list(folder)) {
+            assertThat(files).hasSize(2);
+        }
+    }
+
+    @Test
+    void aTornLineOfAJournalIsDroppedEvenInsideACharacter() throws IOException {
+        Path profile = folder.resolve("p.json");
+        ProfileJournal.open(profile, setup("1")).add(new ProfileJournal.Judged("snapkv", 1.5));
+        Path journal = folder.resolve("p.json.partial");
+        byte[] whole = Files.readAllBytes(journal);
+        byte[] torn = "{\"judged\":{\"spec\":\"\u00e4".getBytes(StandardCharsets.UTF_8);
+        Files.write(journal, Arrays.copyOf(torn, torn.length - 1), StandardOpenOption.APPEND);
+        assertThat(ProfileJournal.open(profile, setup("1")).judged("snapkv")).isPresent();
+        assertThat(Files.readAllBytes(journal)).isEqualTo(whole);
     }
 
     @Test
