@@ -164,13 +164,23 @@ public final class KvCache implements AutoCloseable {
     /** What another turn will need at most, everything held now included; pass its peak to {@link KvLease#reserve}. */
     public KvPlan plan(int promptTokens, int newTokens) {
         int[] held = new int[layers.length];
+        int[] average = new int[layers.length];
         int[] heldLow = new int[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
             held[layer] = layers[layer].longest();
+            average[layer] = layers[layer].averageLength();
             heldLow[layer] = layers[layer].longestLow();
         }
         return KvPlan.of(
-                layout(), lease.pool().rowsPerPage(), policy, held, heldLow, tokensSeen, promptTokens, newTokens);
+                layout(),
+                lease.pool().rowsPerPage(),
+                policy,
+                held,
+                average,
+                heldLow,
+                tokensSeen,
+                promptTokens,
+                newTokens);
     }
 
     /**
