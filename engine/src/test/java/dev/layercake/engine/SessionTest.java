@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -313,6 +314,34 @@ final class SessionTest extends CrumbTest {
         other.close();
         session.close();
         assertThatThrownBy(() -> other.session("full")).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void closingTheModelClosesSessionsThatAreOpenedMeanwhile() throws InterruptedException {
+        LanguageModel other = Crumb.load(EngineOptions.builder().threads(1).build());
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        AtomicReference<Session> opened = new AtomicReference<>();
+        List<Thread> waiting = other.exclusively(() -> {
+            Thread opening = waiting(() -> opened.set(other.session("full")), failure);
+            return List.of(opening, waiting(other::close, failure));
+        });
+        for (Thread thread : waiting) {
+            thread.join();
+        }
+        assertThat(failure).hasNullValue();
+        assertThat(other.pool().openLeases()).isZero();
+        assertThatThrownBy(() -> Objects.requireNonNull(opened.get()).feed("a")).hasMessageContaining("closed");
+    }
+
+    /** A thread that does something and is held up in it. */
+    private static Thread waiting(Runnable work, AtomicReference<Throwable> failure) {
+        Thread thread = Thread.ofPlatform()
+                .uncaughtExceptionHandler((failed, e) -> failure.set(e))
+                .start(work);
+        while (thread.getState() != Thread.State.WAITING && thread.isAlive()) {
+            Thread.onSpinWait();
+        }
+        return thread;
     }
 
     private static org.assertj.core.api.AbstractStringAssert<?> refused(
