@@ -225,7 +225,7 @@ public final class Generation implements Iterable<String> {
             String answerText = session.owner().model().tokenizer().decode(answer, false);
             session.grown(tokensBefore + prompt.length, answer, promptText + answerText);
         }
-        session.interrupted();
+        session.settle();
     }
 
     private void fail() {

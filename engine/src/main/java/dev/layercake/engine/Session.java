@@ -319,12 +319,13 @@ public final class Session implements AutoCloseable {
                 likelihoods[index] = logProbability(logits, continuation[index]);
             }
         } catch (RuntimeException | Error e) {
-            interrupted();
+            settle();
             throw e;
         }
         Tokenizer tokenizer = owner.model().tokenizer();
         grown(before, tokens, transcript + tokenizer.decode(prompt, false));
         grown(tokens(), continuation, transcript + tokenizer.decode(continuation, false));
+        settle();
         return likelihoods;
     }
 
@@ -446,6 +447,7 @@ public final class Session implements AutoCloseable {
         requireOpen();
         owner.exclusively(() -> {
             cache.clear();
+            cache.lease().reserve(0);
             return cache;
         });
         transcript = "";
@@ -487,16 +489,20 @@ public final class Session implements AutoCloseable {
         transcript = text;
     }
 
-    /** A pass was given up: the cache may keep what it read before, but not what has not become part of the text. */
-    void interrupted() {
-        if (cache.tokensSeen() > textTokens.length) {
-            owner.exclusively(() -> {
-                if (!closed) {
+    /**
+     * A turn is over: a prompt that was read but has not become part of the text is forgotten, and what was reserved beyond what
+     * is held goes back until the next turn.
+     */
+    void settle() {
+        owner.exclusively(() -> {
+            if (!closed) {
+                if (cache.tokensSeen() > textTokens.length) {
                     cache.clear();
                 }
-                return cache;
-            });
-        }
+                cache.lease().reserve(0);
+            }
+            return cache;
+        });
     }
 
     private void requireOpen() {

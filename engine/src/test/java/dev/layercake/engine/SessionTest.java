@@ -301,6 +301,28 @@ final class SessionTest extends CrumbTest {
     }
 
     @Test
+    void betweenTurnsASessionReservesWhatItHolds() {
+        Haystack haystack = haystack(13, 900, 1, .5);
+        GenerationSummary turn;
+        try (Session session = model.session("cake(budget=64)")) {
+            turn = session.ask(haystack.prompt(), SHORT).summary();
+            assertThat(model.pool().reservedBytes()).isEqualTo(turn.kv().bytesNow());
+            session.reset();
+            assertThat(model.pool().reservedBytes()).isZero();
+        }
+        EngineOptions enough = EngineOptions.builder()
+                .threads(2)
+                .kvMemoryBytes(turn.plan().kvPeakBytes() + turn.kv().bytesNow())
+                .build();
+        try (LanguageModel narrow = Crumb.load(enough);
+                Session first = narrow.session("cake(budget=64)");
+                Session second = narrow.session("cake(budget=64)")) {
+            assertThat(first.ask(haystack.prompt(), SHORT).summary().tokens()).isEqualTo(turn.tokens());
+            assertThat(second.ask(haystack.prompt(), SHORT).summary().tokens()).isEqualTo(turn.tokens());
+        }
+    }
+
+    @Test
     void aWrongPolicyIsRefused() {
         refused(() -> model.session("cak(budget=64)"), Category.BAD_INPUT).contains("did you mean cake");
     }
