@@ -135,34 +135,15 @@ final class BenchCommand implements Callable<Integer> {
             }
             SpeedTest speedTest = new SpeedTest(language, seed);
             List<Row> rows = new ArrayList<>();
-            for (KvPolicy policy : policies) {
-                for (int depth : depths) {
-                    for (int tokens : promptTokens) {
-                        if (tokens > 0) {
-                            add(rows, language, policy, speedTest.prefill(policy, depth, tokens, repetitions));
-                        }
-                    }
-                    for (int tokens : newTokens) {
-                        if (tokens > 0) {
-                            add(rows, language, policy, speedTest.decode(policy, depth, tokens, repetitions));
-                        }
-                    }
+            try {
+                measure(rows, language, policies, speedTest);
+            } finally {
+                // What was measured before a row failed is told too.
+                if (json) {
+                    Json.print(console.out(), report(language, backend, bandwidth, rows));
                 }
             }
-            if (json) {
-                Model measured = language.model();
-                Json.print(
-                        console.out(),
-                        new Report(
-                                measured.name(),
-                                measured.format(),
-                                measured.parameters(),
-                                measured.weightBytes(),
-                                backend,
-                                language.options().threads(),
-                                bandwidth,
-                                rows));
-            } else {
+            if (!json) {
                 console.out().println();
                 console.out()
                         .println(
@@ -171,6 +152,36 @@ final class BenchCommand implements Callable<Integer> {
             }
             return 0;
         }
+    }
+
+    private void measure(List<Row> rows, LanguageModel language, List<KvPolicy> policies, SpeedTest speedTest) {
+        for (KvPolicy policy : policies) {
+            for (int depth : depths) {
+                for (int tokens : promptTokens) {
+                    if (tokens > 0) {
+                        add(rows, language, policy, speedTest.prefill(policy, depth, tokens, repetitions));
+                    }
+                }
+                for (int tokens : newTokens) {
+                    if (tokens > 0) {
+                        add(rows, language, policy, speedTest.decode(policy, depth, tokens, repetitions));
+                    }
+                }
+            }
+        }
+    }
+
+    private static Report report(LanguageModel language, String backend, double bandwidth, List<Row> rows) {
+        Model measured = language.model();
+        return new Report(
+                measured.name(),
+                measured.format(),
+                measured.parameters(),
+                measured.weightBytes(),
+                backend,
+                language.options().threads(),
+                bandwidth,
+                rows);
     }
 
     private void requireSense() {

@@ -10,6 +10,8 @@ import dev.layercake.engine.Session;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
+import dev.layercake.kv.policy.PositionRule;
+import dev.layercake.model.text.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -17,6 +19,8 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -115,31 +119,58 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
-    /** Compresses the text once and asks each question from there. */
+    /** Compresses the text once and asks each question from there. What was answered is told even if a later question fails. */
     private void askAll(
             LanguageModel language, Session session, String text, List<String> questions, GenerationOptions options) {
+        requireRoom(language, session.policy(), text, questions, options);
         GenerationSummary compressed = session.feedContext(text, new Printer("compressing " + context));
         announce(language, compressed.plan());
         if (!json) {
             console.err().println(SummaryText.compressed(compressed));
         }
         List<RunReport> reports = new ArrayList<>();
-        for (String question : questions) {
-            try (Session fork = session.fork()) {
-                if (!json) {
-                    console.err().println();
-                    console.err().println("> " + question);
-                }
-                GenerationSummary summary = answer(fork.ask(question, options));
+        try {
+            for (String question : questions) {
+                GenerationSummary summary = ask(session, question, options);
                 if (json) {
                     reports.add(RunReport.of(language, summary));
                 } else {
                     report(language, summary);
                 }
             }
+        } finally {
+            if (json) {
+                Json.print(console.out(), Map.of("context", RunReport.of(language, compressed), "answers", reports));
+            }
         }
-        if (json) {
-            Json.print(console.out(), Map.of("context", RunReport.of(language, compressed), "answers", reports));
+    }
+
+    private GenerationSummary ask(Session session, String question, GenerationOptions options) {
+        if (!json) {
+            console.err().println();
+            console.err().println("> " + question);
+        }
+        try (Session fork = session.fork()) {
+            return answer(fork.ask(question, options));
+        }
+    }
+
+    /** Refuses what cannot fit before time is spent on the text; what the chat template adds is not counted. */
+    private void requireRoom(
+            LanguageModel language, KvPolicy policy, String text, List<String> questions, GenerationOptions options) {
+        if (policy.positions() != PositionRule.ORIGINAL) {
+            return;
+        }
+        Tokenizer tokenizer = language.model().tokenizer();
+        String longest = Collections.max(
+                questions, Comparator.comparingInt(question -> tokenizer.encode(question, false).length));
+        long needed = (long) options.maxTokens() + tokenizer.encode(text.strip() + " " + longest.strip(), false).length;
+        if (needed > language.contextTokens()) {
+            throw LayercakeException.overCapacity("The text of --context, its longest question and "
+                    + options.maxTokens() + " tokens of answer are " + needed + " tokens, but the context is "
+                    + language.contextTokens() + "; shorten the text, ask for fewer tokens (-n), or set a context of "
+                    + needed
+                    + " or a little more (-c) if you accept what a model makes of a text longer than it was made for.");
         }
     }
 

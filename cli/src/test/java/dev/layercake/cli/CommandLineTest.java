@@ -152,6 +152,44 @@ final class CommandLineTest {
     }
 
     @Test
+    void answersAreToldEvenIfALaterQuestionFails(@TempDir Path folder) throws IOException {
+        String file =
+                Files.writeString(folder.resolve("story.txt"), FACT + "\n").toString();
+        // A page of 64 entries per head and layer for the text, twice that for the first question: the second has too
+        // many.
+        String[] questions = {
+            "run",
+            "-m",
+            CRUMB,
+            "-t",
+            "1",
+            "-n",
+            "8",
+            "--kv",
+            "full",
+            "--kv-memory",
+            "1m",
+            "--context",
+            file,
+            "--json",
+            "-p",
+            QUESTION,
+            "-p",
+            QUESTION.repeat(40)
+        };
+        refused(1, "KV memory", questions);
+        JsonNode report = JsonMapper.shared().readTree(out());
+        assertThat(report.get("answers").size()).isEqualTo(1);
+        assertThat(report.get("answers").get(0).get("text").stringValue().strip())
+                .isEqualTo("4821");
+        out.reset();
+        questions[6] = "2040";
+        refused(1, "its longest question and 2040 tokens of answer", questions);
+        assertThat(out()).isEmpty();
+        assertThat(err()).doesNotContain("memory: ");
+    }
+
+    @Test
     void standardInputIsAPromptAndRawTakesItAsItIs() {
         String prompt = "<|bos|><|user|> " + FACT + " " + QUESTION + "<|assistant|>";
         assertThat(run(Map.of(), prompt, "run", "-m", CRUMB, "-t", "1", "-n", "8", "--raw", "--kv", "full"))
@@ -255,6 +293,30 @@ final class CommandLineTest {
         for (JsonNode row : report.get("rows")) {
             assertThat(row.get("tokens_per_second").doubleValue()).isPositive();
         }
+    }
+
+    @Test
+    void rowsAreToldEvenIfALaterOneFails() {
+        refused(
+                1,
+                "KV memory",
+                "bench",
+                "--shape",
+                "tiny",
+                "--kv-memory",
+                "1m",
+                "-t",
+                "1",
+                "-p",
+                "0",
+                "-n",
+                "1",
+                "-d",
+                "0,1000000",
+                "-r",
+                "1",
+                "--json");
+        assertThat(JsonMapper.shared().readTree(out()).get("rows").size()).isEqualTo(1);
     }
 
     @Test

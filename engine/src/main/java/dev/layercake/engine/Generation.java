@@ -29,7 +29,7 @@ public final class Generation implements Iterable<String> {
     private int tokenCount;
     private boolean started;
     private boolean promptRead;
-    private boolean lastTokenRead = true;
+    private int tokensBefore;
     private long startNanos;
     private long prefillNanos;
     private long firstTokenNanos;
@@ -148,12 +148,10 @@ public final class Generation implements Iterable<String> {
         if (firstTokenNanos == 0) {
             firstTokenNanos = System.nanoTime() - startNanos;
         }
-        lastTokenRead = false;
         add(token);
         if (eosTokens.contains(token)) {
-            tokenCount--;
             // The end of the answer belongs to the next prompt: a chat template writes it there.
-            lastTokenRead = true;
+            tokenCount--;
             return finish(FinishReason.STOP);
         }
         String piece = stops.push(detokenizer.push(token));
@@ -166,6 +164,7 @@ public final class Generation implements Iterable<String> {
 
     private void readPrompt(GenerationListener listener) {
         started = true;
+        tokensBefore = session.cache().tokensSeen();
         startNanos = System.nanoTime();
         for (int token : prompt) {
             sampler.note(token);
@@ -177,7 +176,7 @@ public final class Generation implements Iterable<String> {
         session.owner().prefill(session.cache(), prompt, progress, session::cancelled, sampler.logits());
         prefillNanos = System.nanoTime() - startNanos;
         promptRead = true;
-        session.grown(promptText, -1);
+        session.grown(tokensBefore, prompt, promptText);
     }
 
     private void readLastToken() {
@@ -188,7 +187,6 @@ public final class Generation implements Iterable<String> {
         session.owner().decode(session.cache(), tokens[tokenCount - 1], session::cancelled, sampler.logits());
         decodeNanos += System.nanoTime() - start;
         decodeSteps++;
-        lastTokenRead = true;
     }
 
     private void add(int token) {
@@ -225,15 +223,14 @@ public final class Generation implements Iterable<String> {
         if (promptRead) {
             int[] answer = Arrays.copyOf(tokens, tokenCount);
             String answerText = session.owner().model().tokenizer().decode(answer, false);
-            session.grown(promptText + answerText, lastTokenRead ? -1 : tokens[tokenCount - 1]);
-        } else if (started) {
-            session.lost();
+            session.grown(tokensBefore + prompt.length, answer, promptText + answerText);
         }
+        session.settle();
     }
 
     private void fail() {
         finishReason = FinishReason.CANCELLED;
-        session.lost();
+        settle();
         tellDone();
     }
 

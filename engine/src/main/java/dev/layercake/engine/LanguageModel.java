@@ -371,23 +371,30 @@ public final class LanguageModel implements AutoCloseable {
     /** Ends what is being computed, closes all sessions and returns all memory. Closing twice is harmless. */
     @Override
     public void close() {
-        for (Session session : snapshot()) {
-            session.close();
-        }
+        snapshot().forEach(Session::close);
         computing.lock();
         try {
             if (closed) {
                 return;
             }
             closed = true;
-            forward.close();
-            workers.close();
+            // Those that were opened before the lock was free.
+            snapshot().forEach(Session::close);
+            release();
+        } finally {
+            computing.unlock();
+        }
+    }
+
+    private void release() {
+        forward.close();
+        workers.close();
+        try {
             if (pool != null) {
                 pool.close();
             }
-            model.close();
         } finally {
-            computing.unlock();
+            model.close();
         }
     }
 

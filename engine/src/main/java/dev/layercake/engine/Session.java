@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * policy keeps. Used by one thread at a time; only {@link #cancel} and {@link #close} may come from others.
  *
  * <p>A turn reads only what is new. If a chat template writes the earlier turns differently than before (some leave out the
- * model's thoughts), or a prompt was cancelled half read, the conversation is read again from its beginning.
+ * model's thoughts), or a prompt was cancelled half read, the conversation is read again from its beginning. What was
+ * cancelled is not part of it: the next turn follows what was said before.
  */
 public final class Session implements AutoCloseable {
     /** Stands for a question that nobody has asked yet. */
@@ -36,8 +37,8 @@ public final class Session implements AutoCloseable {
     /** The text so far as the chat template wrote it and the model continued it. */
     private String transcript = "";
 
-    /** The last token of the text if it is not in the cache yet, else -1. */
-    private int pendingToken = -1;
+    /** The tokens of the text so far; the cache has read the first ones, all but the last usually, none if it lost them. */
+    private int[] textTokens = new int[0];
 
     private @Nullable Generation running;
     private volatile boolean cancelled;
@@ -55,7 +56,7 @@ public final class Session implements AutoCloseable {
 
     /** Tokens of the text so far. */
     public int tokens() {
-        return cache.tokensSeen() + (pendingToken >= 0 ? 1 : 0);
+        return textTokens.length;
     }
 
     /** The KV memory of this session. */
@@ -96,28 +97,40 @@ public final class Session implements AutoCloseable {
      * @throws LayercakeException (over capacity) before anything is computed, if it cannot fit
      */
     public Generation ask(String message, GenerationOptions options) {
+        beginTurn();
         String begun = context;
         String end = begun.isEmpty() ? message : " " + message.strip();
-        if (owner.model().chatTemplate().isEmpty()) {
-            Generation answer = generate(end, options);
-            context = "";
-            return answer;
-        }
-        endRunning();
-        ChatMessage whole = ChatMessage.user(begun + end);
-        List<ChatMessage> asked = new ArrayList<>(messages);
-        asked.add(whole);
-        Generation answer = chat(asked, options);
+        Optional<ChatTemplate> template = owner.model().chatTemplate();
+        Generation answer = template.isEmpty()
+                ? proceed(end, options)
+                : say(ChatMessage.user(begun + end), template.get(), options);
         context = "";
-        messages.add(whole);
         answer.whenDone(() -> {
-            if (answer.promptRead()) {
-                messages.add(ChatMessage.assistant(answer.textSoFar()));
-            } else {
-                messages.removeLast();
+            if (!answer.promptRead()) {
+                context = begun;
+            }
+            if (template.isPresent()) {
+                answered(answer);
             }
         });
         return answer;
+    }
+
+    private Generation say(ChatMessage message, ChatTemplate template, GenerationOptions options) {
+        List<ChatMessage> asked = new ArrayList<>(messages);
+        asked.add(message);
+        Generation answer = proceed(asked, template, options);
+        messages.add(message);
+        return answer;
+    }
+
+    /** A message whose end was not read has not been said. */
+    private void answered(Generation answer) {
+        if (answer.promptRead()) {
+            messages.add(ChatMessage.assistant(answer.textSoFar()));
+        } else {
+            messages.removeLast();
+        }
     }
 
     /**
@@ -132,9 +145,13 @@ public final class Session implements AutoCloseable {
             throw LayercakeException.badInput("The model " + owner.model().name()
                     + " has no chat template; give it plain text instead of messages.");
         }
-        endRunning();
+        beginTurn();
+        return proceed(conversation, template.get(), options);
+    }
+
+    private Generation proceed(List<ChatMessage> conversation, ChatTemplate template, GenerationOptions options) {
         Tokenizer tokenizer = owner.model().tokenizer();
-        String text = render(conversation, template.get());
+        String text = render(conversation, template);
         boolean continues = !transcript.isEmpty() && text.startsWith(transcript) && text.length() > transcript.length();
         if (!continues) {
             forget();
@@ -149,9 +166,17 @@ public final class Session implements AutoCloseable {
      * @throws LayercakeException (over capacity) before anything is computed, if it cannot fit
      */
     public Generation generate(String text, GenerationOptions options) {
-        endRunning();
-        boolean beginning = tokens() == 0;
-        return begin(owner.model().tokenizer().encode(text, beginning), transcript + text, options);
+        beginTurn();
+        return proceed(text, options);
+    }
+
+    private Generation proceed(String text, GenerationOptions options) {
+        return begin(encode(text), transcript + text, options);
+    }
+
+    /** Tokens of a plain text that follows the text so far. */
+    private int[] encode(String text) {
+        return owner.model().tokenizer().encode(text, tokens() == 0);
     }
 
     /**
@@ -161,7 +186,7 @@ public final class Session implements AutoCloseable {
      * @throws LayercakeException (over capacity) before anything is computed, if it cannot fit
      */
     public Generation generate(int[] tokens, GenerationOptions options) {
-        endRunning();
+        beginTurn();
         return begin(tokens.clone(), transcript + owner.model().tokenizer().decode(tokens, false), options);
     }
 
@@ -171,15 +196,14 @@ public final class Session implements AutoCloseable {
      * @return what it took; the finish reason is {@link FinishReason#LENGTH}
      */
     public GenerationSummary feed(String text) {
-        endRunning();
-        boolean beginning = tokens() == 0;
-        int[] tokens = owner.model().tokenizer().encode(text, beginning);
-        return start(tokens, transcript + text, GenerationOptions.DEFAULT, 0).summary();
+        beginTurn();
+        return start(encode(text), transcript + text, GenerationOptions.DEFAULT, 0)
+                .summary();
     }
 
     /** The same for a text that has been cut into tokens already. */
     public GenerationSummary feed(int[] tokens) {
-        endRunning();
+        beginTurn();
         String text = owner.model().tokenizer().decode(tokens, false);
         return start(tokens.clone(), transcript + text, GenerationOptions.DEFAULT, 0)
                 .summary();
@@ -187,7 +211,8 @@ public final class Session implements AutoCloseable {
 
     /**
      * Reads the beginning of a message, without answering: a text that later questions are about. The policy cuts it now,
-     * before it knows any question; {@link #fork} then begins one conversation per question from the same entries.
+     * before it knows any question; {@link #fork} then begins one conversation per question from the same entries. If it is
+     * cancelled, the next question is read together with the text.
      *
      * @param text what is read; the next {@link #ask} completes the message with its question
      * @param listener told how far the reading is
@@ -195,19 +220,24 @@ public final class Session implements AutoCloseable {
      * @throws LayercakeException (bad model) if the model's chat template does not write messages as they are
      */
     public GenerationSummary feedContext(String text, GenerationListener listener) {
-        endRunning();
+        beginTurn();
         requireOpen();
         String begun = text.strip();
         GenerationSummary summary = owner.model().chatTemplate().isEmpty()
-                ? generateNothing(begun).run(listener)
+                ? feedText(begun, listener)
                 : feedMessage(begun, owner.model().chatTemplate().get()).run(listener);
         context = begun;
         return summary;
     }
 
-    private Generation generateNothing(String text) {
-        return start(
-                owner.model().tokenizer().encode(text, tokens() == 0), transcript + text, GenerationOptions.DEFAULT, 0);
+    private GenerationSummary feedText(String text, GenerationListener listener) {
+        int[] tokens = encode(text);
+        Generation reading = start(tokens, transcript + text, GenerationOptions.DEFAULT, 0);
+        GenerationSummary summary = reading.run(listener);
+        if (!reading.promptRead()) {
+            grown(tokens(), tokens, transcript + text);
+        }
+        return summary;
     }
 
     /** What the template makes of messages; names of special tokens in them stay ordinary text. */
@@ -253,7 +283,7 @@ public final class Session implements AutoCloseable {
             copy.messages.addAll(messages);
             copy.context = context;
             copy.transcript = transcript;
-            copy.pendingToken = pendingToken;
+            copy.textTokens = textTokens;
             return copy;
         });
     }
@@ -268,16 +298,16 @@ public final class Session implements AutoCloseable {
      * @throws LayercakeException (over capacity) before anything is computed, if it cannot fit
      */
     public double[] score(int[] prompt, int[] continuation) {
-        endRunning();
+        beginTurn();
         requireOpen();
         if (prompt.length == 0) {
             throw LayercakeException.badInput("There is nothing to read: the prompt is empty.");
         }
         requireVocabulary(continuation);
-        int[] tokens = withPending(prompt);
+        int before = cache.tokensSeen();
+        int[] tokens = withUnread(prompt);
         requireContext(tokens.length, continuation.length);
         reserve(tokens.length, continuation.length);
-        cancelled = false;
         float[] logits = new float[owner.model().config().vocabularySize()];
         double[] likelihoods = new double[continuation.length];
         try {
@@ -289,12 +319,13 @@ public final class Session implements AutoCloseable {
                 likelihoods[index] = logProbability(logits, continuation[index]);
             }
         } catch (RuntimeException | Error e) {
-            lost();
+            settle();
             throw e;
         }
         Tokenizer tokenizer = owner.model().tokenizer();
-        int last = continuation.length == 0 ? -1 : continuation[continuation.length - 1];
-        grown(transcript + tokenizer.decode(prompt, false) + tokenizer.decode(continuation, false), last);
+        grown(before, tokens, transcript + tokenizer.decode(prompt, false));
+        grown(tokens(), continuation, transcript + tokenizer.decode(continuation, false));
+        settle();
         return likelihoods;
     }
 
@@ -320,14 +351,12 @@ public final class Session implements AutoCloseable {
         return logits[token] - largest - Math.log(sum);
     }
 
-    /** New tokens behind the one that is not in the cache yet, if there is one. */
-    private int[] withPending(int[] newTokens) {
-        if (pendingToken < 0) {
-            return newTokens;
-        }
-        int[] tokens = new int[newTokens.length + 1];
-        tokens[0] = pendingToken;
-        System.arraycopy(newTokens, 0, tokens, 1, newTokens.length);
+    /** New tokens behind those of the text that are not in the cache. */
+    private int[] withUnread(int[] newTokens) {
+        int unread = textTokens.length - cache.tokensSeen();
+        int[] tokens = new int[Math.addExact(unread, newTokens.length)];
+        System.arraycopy(textTokens, textTokens.length - unread, tokens, 0, unread);
+        System.arraycopy(newTokens, 0, tokens, unread, newTokens.length);
         return tokens;
     }
 
@@ -337,13 +366,12 @@ public final class Session implements AutoCloseable {
 
     private Generation start(int[] newTokens, String text, GenerationOptions options, int maxTokens) {
         requireOpen();
-        int[] tokens = withPending(newTokens);
+        int[] tokens = withUnread(newTokens);
         if (newTokens.length == 0) {
             throw LayercakeException.badInput("There is nothing to read: the prompt is empty.");
         }
         requireContext(tokens.length, maxTokens);
         MemoryPlan plan = reserve(tokens.length, maxTokens);
-        cancelled = false;
         Generation generation = new Generation(this, tokens, text, options, maxTokens, plan);
         running = generation;
         return generation;
@@ -395,7 +423,10 @@ public final class Session implements AutoCloseable {
         });
     }
 
-    /** Ends the answer that is being generated, at once, also while its prompt is read. Any thread may call it. */
+    /**
+     * Ends the answer that is being generated, at once, also while its prompt is read or waits for others. A turn that begins
+     * afterwards is not concerned. Any thread may call it.
+     */
     public void cancel() {
         cancelled = true;
     }
@@ -416,10 +447,17 @@ public final class Session implements AutoCloseable {
         requireOpen();
         owner.exclusively(() -> {
             cache.clear();
+            cache.lease().reserve(0);
             return cache;
         });
         transcript = "";
-        pendingToken = -1;
+        textTokens = new int[0];
+    }
+
+    /** From here on {@link #cancel} means the turn that begins now. */
+    private void beginTurn() {
+        cancelled = false;
+        endRunning();
     }
 
     /** Whoever asks anew has lost interest in an answer that is not read to its end. */
@@ -442,17 +480,29 @@ public final class Session implements AutoCloseable {
     /**
      * The text has grown.
      *
-     * @param notInCache its last token if that has not been read into the cache, else -1
+     * @param from how many tokens of the text so far stay before the new ones; those in the cache, or all
      */
-    void grown(String text, int notInCache) {
+    void grown(int from, int[] newTokens, String text) {
+        int[] tokens = Arrays.copyOf(textTokens, Math.addExact(from, newTokens.length));
+        System.arraycopy(newTokens, 0, tokens, from, newTokens.length);
+        textTokens = tokens;
         transcript = text;
-        pendingToken = notInCache;
     }
 
-    /** A prompt was given up half read; the cache has emptied itself. */
-    void lost() {
-        transcript = "";
-        pendingToken = -1;
+    /**
+     * A turn is over: a prompt that was read but has not become part of the text is forgotten, and what was reserved beyond what
+     * is held goes back until the next turn.
+     */
+    void settle() {
+        owner.exclusively(() -> {
+            if (!closed) {
+                if (cache.tokensSeen() > textTokens.length) {
+                    cache.clear();
+                }
+                cache.lease().reserve(0);
+            }
+            return cache;
+        });
     }
 
     private void requireOpen() {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -300,6 +301,28 @@ final class SessionTest extends CrumbTest {
     }
 
     @Test
+    void betweenTurnsASessionReservesWhatItHolds() {
+        Haystack haystack = haystack(13, 900, 1, .5);
+        GenerationSummary turn;
+        try (Session session = model.session("cake(budget=64)")) {
+            turn = session.ask(haystack.prompt(), SHORT).summary();
+            assertThat(model.pool().reservedBytes()).isEqualTo(turn.kv().bytesNow());
+            session.reset();
+            assertThat(model.pool().reservedBytes()).isZero();
+        }
+        EngineOptions enough = EngineOptions.builder()
+                .threads(2)
+                .kvMemoryBytes(turn.plan().kvPeakBytes() + turn.kv().bytesNow())
+                .build();
+        try (LanguageModel narrow = Crumb.load(enough);
+                Session first = narrow.session("cake(budget=64)");
+                Session second = narrow.session("cake(budget=64)")) {
+            assertThat(first.ask(haystack.prompt(), SHORT).summary().tokens()).isEqualTo(turn.tokens());
+            assertThat(second.ask(haystack.prompt(), SHORT).summary().tokens()).isEqualTo(turn.tokens());
+        }
+    }
+
+    @Test
     void aWrongPolicyIsRefused() {
         refused(() -> model.session("cak(budget=64)"), Category.BAD_INPUT).contains("did you mean cake");
     }
@@ -313,6 +336,34 @@ final class SessionTest extends CrumbTest {
         other.close();
         session.close();
         assertThatThrownBy(() -> other.session("full")).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void closingTheModelClosesSessionsThatAreOpenedMeanwhile() throws InterruptedException {
+        LanguageModel other = Crumb.load(EngineOptions.builder().threads(1).build());
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        AtomicReference<Session> opened = new AtomicReference<>();
+        List<Thread> waiting = other.exclusively(() -> {
+            Thread opening = waiting(() -> opened.set(other.session("full")), failure);
+            return List.of(opening, waiting(other::close, failure));
+        });
+        for (Thread thread : waiting) {
+            thread.join();
+        }
+        assertThat(failure).hasNullValue();
+        assertThat(other.pool().openLeases()).isZero();
+        assertThatThrownBy(() -> Objects.requireNonNull(opened.get()).feed("a")).hasMessageContaining("closed");
+    }
+
+    /** A thread that does something and is held up in it. */
+    private static Thread waiting(Runnable work, AtomicReference<Throwable> failure) {
+        Thread thread = Thread.ofPlatform()
+                .uncaughtExceptionHandler((failed, e) -> failure.set(e))
+                .start(work);
+        while (thread.getState() != Thread.State.WAITING && thread.isAlive()) {
+            Thread.onSpinWait();
+        }
+        return thread;
     }
 
     private static org.assertj.core.api.AbstractStringAssert<?> refused(

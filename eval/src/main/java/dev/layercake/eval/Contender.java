@@ -1,12 +1,18 @@
 package dev.layercake.eval;
 
+import dev.layercake.engine.ModelFingerprint;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Parameter;
 import dev.layercake.kv.policy.Policies;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A policy with a budget, as it enters an evaluation. Where the spec leaves the window open, it is the policy's default but
@@ -14,13 +20,19 @@ import java.util.regex.Pattern;
  *
  * @param policy its spec, without blanks, and without the budget if that is given beside it
  * @param budget {@link Budget#OWN} if the spec says it, or if the policy knows none
+ * @param files digests of the files that the spec names; empty if it names none
  */
-public record Contender(String policy, Budget budget) {
+public record Contender(String policy, Budget budget, String files) {
     /** An even number of quotes follows. */
     private static final String OUTSIDE_QUOTES = "(?=([^\"]*\"[^\"]*\")*[^\"]*$)";
 
     private static final Pattern BUDGET_GIVEN = Pattern.compile("[(,]budget=");
     private static final Pattern WINDOW_GIVEN = Pattern.compile("[(,]window=");
+
+    /** A contender whose spec names no file. */
+    Contender(String policy, Budget budget) {
+        this(policy, budget, "");
+    }
 
     /**
      * Every policy at every budget; those whose spec names a budget, or that know none, once.
@@ -33,14 +45,35 @@ public record Contender(String policy, Budget budget) {
         for (String given : specs) {
             Policies.parse(given);
             String spec = given.replaceAll("\\s" + OUTSIDE_QUOTES, "");
+            String files = files(spec);
             if (parameter(spec, "budget").isEmpty()
                     || BUDGET_GIVEN.matcher(spec).find()) {
-                add(all, new Contender(spec, Budget.OWN));
+                add(all, new Contender(spec, Budget.OWN, files));
             } else {
-                budgets.forEach(budget -> add(all, new Contender(spec, budget)));
+                budgets.forEach(budget -> add(all, new Contender(spec, budget, files)));
             }
         }
         return List.copyOf(all);
+    }
+
+    /** What the files that a spec names hold, as far as they are there: "profile=1a2b3c4d". */
+    private static String files(String spec) {
+        String keys = Stream.concat(Policies.all().stream(), Policies.modifiers().stream())
+                .flatMap(description -> description.parameters().stream())
+                .filter(parameter -> parameter.kind() == Parameter.Kind.FILE)
+                .map(parameter -> Pattern.quote(parameter.key()))
+                .distinct()
+                .collect(Collectors.joining("|"));
+        Matcher given =
+                Pattern.compile("[(,](" + keys + ")=(?:\"([^\"]*)\"|([^,)]*))").matcher(spec);
+        List<String> digests = new ArrayList<>();
+        while (given.find()) {
+            Path file = Path.of(given.group(2) != null ? given.group(2) : given.group(3));
+            if (Files.isReadable(file)) {
+                digests.add(given.group(1) + "=" + ModelFingerprint.of(file));
+            }
+        }
+        return String.join(",", digests);
     }
 
     private static void add(List<Contender> all, Contender contender) {

@@ -1,9 +1,11 @@
 package dev.layercake.eval;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one contender made of one sample: a line of the results file.
@@ -13,6 +15,7 @@ import java.util.SequencedMap;
  * @param budget its label: "3.2%", "64", or nothing
  * @param labels of the sample
  * @param spec the policy as it ran
+ * @param files digests of the files that the contender's spec names; null, and not written, if it names none
  * @param promptTokens length of the prompt
  * @param budgetEntries entries per head and layer that the policy might keep; 0 for all
  * @param window of these, the last prompt tokens that are kept always; 0 if the policy has none
@@ -31,6 +34,7 @@ public record Outcome(
         String budget,
         SequencedMap<String, String> labels,
         String spec,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String files,
         int promptTokens,
         int budgetEntries,
         int window,
@@ -52,14 +56,14 @@ public record Outcome(
         return score == 1;
     }
 
-    /** Which sample under which contender. */
-    record Key(String sample, String policy, String budget) {
+    /** Which sample under which contender, and what the files of its spec hold. */
+    record Key(String sample, String policy, String budget, String files) {
         static Key of(Sample sample, Contender contender) {
-            return new Key(sample.id(), contender.policy(), contender.budget().label());
+            return new Key(sample.id(), contender.policy(), contender.budget().label(), contender.files());
         }
     }
 
     Key key() {
-        return new Key(sample, policy, budget);
+        return new Key(sample, policy, budget, files == null ? "" : files);
     }
 }

@@ -2,6 +2,7 @@ package dev.layercake.eval;
 
 import dev.layercake.kernels.LayercakeException;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,14 +70,20 @@ final class ProfileJournal {
     }
 
     private static List<Line> lines(Path file) throws IOException {
-        String text = Files.readString(file);
-        int complete = text.lastIndexOf('\n') + 1;
-        if (complete < text.length()) {
+        byte[] bytes = Files.readAllBytes(file);
+        int complete = bytes.length;
+        while (complete > 0 && bytes[complete - 1] != '\n') {
+            complete--;
+        }
+        if (complete < bytes.length) {
             // What follows the last line end was cut off while it was written.
-            Files.writeString(file, text.substring(0, complete));
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                channel.truncate(complete);
+            }
         }
         List<Line> lines = new ArrayList<>();
-        for (String line : text.substring(0, complete).lines().toList()) {
+        for (String line :
+                new String(bytes, 0, complete, StandardCharsets.UTF_8).lines().toList()) {
             try {
                 lines.add(Json.MAPPER.readValue(line, Line.class));
             } catch (JacksonException e) {

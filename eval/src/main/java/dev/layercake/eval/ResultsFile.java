@@ -7,8 +7,10 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -93,7 +95,17 @@ public final class ResultsFile implements AutoCloseable {
                 }
             }
         }
-        Files.writeString(file, Json.pretty(setup) + "\n");
+        replace(file, (Json.pretty(setup) + "\n").getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Gives a file another content, all at once; one that has it already stays as it is. */
+    private static void replace(Path file, byte[] content) throws IOException {
+        if (Files.exists(file) && Arrays.equals(Files.readAllBytes(file), content)) {
+            return;
+        }
+        Path written = file.resolveSibling(file.getFileName() + ".partial");
+        Files.write(written, content);
+        Files.move(written, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
     }
 
     private static Map<String, String> readSetup(Path file) throws IOException {

@@ -83,6 +83,7 @@ public final class Runner {
                 contender.budget().label(),
                 sample.labels(),
                 policy.spec(),
+                contender.files().isEmpty() ? null : contender.files(),
                 promptTokens,
                 policy.budget(promptTokens),
                 policy.scorer().window(),

@@ -6,13 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.layercake.engine.ModelFingerprint;
 import dev.layercake.kernels.LayercakeException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,6 +40,32 @@ final class ResultsFileTest {
                     .isFalse();
             assertThat(file.has(Samples.sample("c"), new Contender("full", Budget.OWN)))
                     .isFalse();
+        }
+    }
+
+    @Test
+    void anotherContentOfAFileIsAnotherContender() throws IOException {
+        Path gates = Files.writeString(folder.resolve("my gates"), "1");
+        String spec = "gate(weights=\"" + gates + "\")";
+        Contender before = Contender.grid(List.of(spec), List.of()).getFirst();
+        Contender full = Contender.grid(List.of("full"), List.of()).getFirst();
+        assertThat(before.files()).matches("weights=[0-9a-f]{8}");
+        assertThat(full.files()).isEmpty();
+        Outcome made = Samples.outcome("a", before.policy(), "", 1, "4821");
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            file.add(Samples.outcome("a", "full", "", 1, "4821"));
+            file.add(Samples.withFiles(made, before.files()));
+        }
+        Path lines = folder.resolve(ResultsFile.RESULTS);
+        assertThat(Files.readAllLines(lines).getFirst()).doesNotContain("files");
+        Files.writeString(gates, "2");
+        Contender after = Contender.grid(List.of(spec), List.of()).getFirst();
+        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            assertThat(file.has(Samples.sample("a"), full)).isTrue();
+            assertThat(file.has(Samples.sample("a"), before)).isTrue();
+            assertThat(file.has(Samples.sample("a"), after)).isFalse();
+            assertThat(file.outcomes(List.of(Samples.sample("a")), List.of(full, after)))
+                    .hasSize(1);
         }
     }
 
@@ -84,6 +114,33 @@ final class ResultsFileTest {
         more.put("temperature", "1");
         assertThatThrownBy(() -> ResultsFile.open(folder, more)).hasMessageContaining("temperature was not given");
         ResultsFile.open(folder, setup("1")).close();
+    }
+
+    @Test
+    void aSetupThatIsTheSameIsNotWrittenAgain() throws IOException {
+        ResultsFile.open(folder, setup("1")).close();
+        Path file = folder.resolve(ResultsFile.SETUP);
+        FileTime longAgo = FileTime.fromMillis(0);
+        Files.setLastModifiedTime(file, longAgo);
+        ResultsFile.open(folder, setup("1")).close();
+        assertThat(Files.getLastModifiedTime(file)).isEqualTo(longAgo);
+        ResultsFile.open(folder, setup("2")).close();
+        assertThat(Files.getLastModifiedTime(file)).isNotEqualTo(longAgo);
+        try (Stream<Path> files = Files.list(folder)) {
+            assertThat(files).hasSize(2);
+        }
+    }
+
+    @Test
+    void aTornLineOfAJournalIsDroppedEvenInsideACharacter() throws IOException {
+        Path profile = folder.resolve("p.json");
+        ProfileJournal.open(profile, setup("1")).add(new ProfileJournal.Judged("snapkv", 1.5));
+        Path journal = folder.resolve("p.json.partial");
+        byte[] whole = Files.readAllBytes(journal);
+        byte[] torn = "{\"judged\":{\"spec\":\"\u00e4".getBytes(StandardCharsets.UTF_8);
+        Files.write(journal, Arrays.copyOf(torn, torn.length - 1), StandardOpenOption.APPEND);
+        assertThat(ProfileJournal.open(profile, setup("1")).judged("snapkv")).isPresent();
+        assertThat(Files.readAllBytes(journal)).isEqualTo(whole);
     }
 
     @Test
@@ -146,6 +203,27 @@ final class ResultsFileTest {
             return labels;
         }
 
+        static Outcome withFiles(Outcome made, String files) {
+            return new Outcome(
+                    made.sample(),
+                    made.policy(),
+                    made.budget(),
+                    made.labels(),
+                    made.spec(),
+                    files,
+                    made.promptTokens(),
+                    made.budgetEntries(),
+                    made.window(),
+                    made.expected(),
+                    made.answer(),
+                    made.score(),
+                    made.firstTokenSeconds(),
+                    made.tokensPerSecond(),
+                    made.kvBytes(),
+                    made.kvBytesPeak(),
+                    made.kvBytesFull());
+        }
+
         static Outcome outcome(String sample, String policy, String budget, double score, String answer) {
             return outcome(sample, policy, budget, score, answer, labels("512", "0%"));
         }
@@ -164,6 +242,7 @@ final class ResultsFileTest {
                     budget,
                     labels,
                     policy,
+                    null,
                     500,
                     entries,
                     entries / 2,

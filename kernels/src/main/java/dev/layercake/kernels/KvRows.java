@@ -402,12 +402,19 @@ public final class KvRows {
         positions[length++] = position;
     }
 
-    /** Forgets the entries from slot {@code newLength} on; pages stay until {@link #removePage}. */
+    /**
+     * Forgets the entries from slot {@code newLength} on; pages stay until {@link #removePage}. Where far fewer entries are
+     * left than there were, room for their positions is given back; a cut of a few never is.
+     */
     public void truncate(int newLength) {
         if (newLength < 0 || newLength > length) {
             throw new IllegalArgumentException(newLength + " of " + length);
         }
         length = newLength;
+        int enough = newLength + rowsPerPage;
+        if (positions.length / 2 > enough) {
+            positions = Arrays.copyOf(positions, enough);
+        }
     }
 
     /** Adds a page of {@code rowsPerPage * (keyRowBytes + valueRowBytes)} bytes at the end. */

@@ -18,6 +18,8 @@ import java.nio.file.StandardOpenOption;
  * process; elsewhere it is deleted when it is closed.
  */
 final class FileTier implements Tier {
+    private static final ByteBuffer ZEROS = ByteBuffer.allocateDirect(1 << 16).asReadOnlyBuffer();
+
     private final Path file;
     private final FileChannel channel;
     private final Arena arena = Arena.ofShared();
@@ -60,7 +62,7 @@ final class FileTier implements Tier {
         try {
             // Room in a mapped file that was never written is given at the first write, or not: too late for an
             // exception.
-            ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(more, 1 << 20));
+            ByteBuffer zeros = ZEROS.duplicate();
             for (long at = bytes; at < bytes + more; ) {
                 zeros.clear().limit((int) Math.min(zeros.capacity(), bytes + more - at));
                 at += channel.write(zeros, at);
@@ -92,7 +94,8 @@ final class FileTier implements Tier {
 
     @Override
     public void close() {
-        if (!channel.isOpen()) {
+        // Not the channel: an interrupt closes it alone.
+        if (!arena.scope().isAlive()) {
             return;
         }
         arena.close();

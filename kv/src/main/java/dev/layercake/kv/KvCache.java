@@ -164,13 +164,23 @@ public final class KvCache implements AutoCloseable {
     /** What another turn will need at most, everything held now included; pass its peak to {@link KvLease#reserve}. */
     public KvPlan plan(int promptTokens, int newTokens) {
         int[] held = new int[layers.length];
+        int[] average = new int[layers.length];
         int[] heldLow = new int[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
             held[layer] = layers[layer].longest();
+            average[layer] = layers[layer].averageLength();
             heldLow[layer] = layers[layer].longestLow();
         }
         return KvPlan.of(
-                layout(), lease.pool().rowsPerPage(), policy, held, heldLow, tokensSeen, promptTokens, newTokens);
+                layout(),
+                lease.pool().rowsPerPage(),
+                policy,
+                held,
+                average,
+                heldLow,
+                tokensSeen,
+                promptTokens,
+                newTokens);
     }
 
     /**
@@ -182,7 +192,7 @@ public final class KvCache implements AutoCloseable {
     public void reserve(int promptTokens, int newTokens) {
         lease.reserve(plan(promptTokens, newTokens).peakBytes());
         if (slow != null) {
-            slow.reserve(slowTokens(policy, Math.addExact(tokensSeen, Math.addExact(promptTokens, newTokens))));
+            slow.reserve(slowTokens(policy, KvPlan.tokens(tokensSeen, KvPlan.tokens(promptTokens, newTokens))));
         }
     }
 
@@ -467,21 +477,32 @@ public final class KvCache implements AutoCloseable {
      * A second cache that holds the same text and entries, on pages of its own: what was read once can be continued in
      * several ways. Reserves what this one has in use.
      *
-     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool, or the slow tier, has not that much left
+     * @throws dev.layercake.kernels.LayercakeException over capacity if the pool, or the slow tier, has not that much left;
+     *     nothing is taken then
      */
     public KvCache fork() {
         requireIdle();
         KvCache copy = new KvCache(lease.pool(), policy, lease.bytesInUse());
+        try {
+            copy.copyFrom(this);
+            return copy;
+        } catch (RuntimeException | Error e) {
+            copy.close();
+            throw e;
+        }
+    }
+
+    /** Takes what another cache of the same policy holds; this one must be empty. */
+    private void copyFrom(KvCache other) {
         for (int layer = 0; layer < layers.length; layer++) {
-            copy.layers[layer].copyFrom(layers[layer]);
+            layers[layer].copyFrom(other.layers[layer]);
         }
-        if (copy.slow != null && slow != null) {
-            copy.slow.copyFrom(slow);
+        if (slow != null && other.slow != null) {
+            slow.copyFrom(other.slow);
         }
-        copy.tokensSeen = tokensSeen;
-        copy.nextRotation = nextRotation;
-        copy.unreplayed.add(unreplayed.tokens());
-        return copy;
+        tokensSeen = other.tokensSeen;
+        nextRotation = other.nextRotation;
+        unreplayed.add(other.unreplayed.tokens());
     }
 
     /** Forgets the whole text; pages go back, the reservation stays. */

@@ -5,6 +5,7 @@ import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Retention;
 import dev.layercake.kv.policy.Schedule.Cut;
 import dev.layercake.kv.policy.Stage;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a turn will need of KV memory, known before it starts: upper bounds that a real run never exceeds, whatever the
@@ -40,13 +41,14 @@ public record KvPlan(
      */
     public static KvPlan of(KvLayout layout, int rowsPerPage, KvPolicy policy, int promptTokens, int newTokens) {
         int[] none = new int[layout.layers()];
-        return of(layout, rowsPerPage, policy, none, none, 0, promptTokens, newTokens);
+        return of(layout, rowsPerPage, policy, none, none, none, 0, promptTokens, newTokens);
     }
 
     /**
      * The plan of any turn.
      *
-     * @param held entries per head that each layer holds in full now
+     * @param held entries that each layer's longest head holds in full now
+     * @param average entries per head that each layer holds in full now
      * @param heldLow entries per head that each layer holds in few bits now
      * @param tokensSeen tokens of the turns before
      */
@@ -55,6 +57,7 @@ public record KvPlan(
             int rowsPerPage,
             KvPolicy policy,
             int[] held,
+            int[] average,
             int[] heldLow,
             int tokensSeen,
             int promptTokens,
@@ -67,8 +70,8 @@ public record KvPlan(
             return of(layout, rowsPerPage, policy, copy, held, heldLow, promptTokens, newTokens);
         }
         TierLayout tiers = TierLayout.of(layout, rowsPerPage, policy);
-        int tokensRead = Math.addExact(tokensSeen, promptTokens);
-        Bounds bounds = new Bounds(policy, tiers, held, heldLow, promptTokens, newTokens, tokensRead);
+        int tokensRead = tokens(tokensSeen, promptTokens);
+        Bounds bounds = new Bounds(policy, tiers, held, average, heldLow, promptTokens, newTokens, tokensRead);
         long pageBytes = KvPool.pageBytes(layout, rowsPerPage);
         long heads = layout.kvHeads();
         long fullTokens = (long) tokensSeen + promptTokens + newTokens;
@@ -114,7 +117,7 @@ public record KvPlan(
         }
         long keptPages = pages;
         long grownPages = 0;
-        int end = Math.addExact(Math.addExact(held[0], heldLow[0]), Math.addExact(promptTokens, newTokens));
+        int end = tokens(tokens(held[0], heldLow[0]), tokens(promptTokens, newTokens));
         long mostSlow = (long) end - copy.exact(end);
         int fetch = fetch(policy);
         for (int layer = 0; layer < held.length && newTokens > 0; layer++) {
@@ -150,6 +153,11 @@ public record KvPlan(
         return (entries + rowsPerPage - 1) / rowsPerPage;
     }
 
+    /** Tokens of two parts of a text; a text never has more than {@link Integer#MAX_VALUE}, whatever is asked for. */
+    static int tokens(int first, int second) {
+        return (int) Math.min(Integer.MAX_VALUE, (long) first + second);
+    }
+
     /** Walks through the layers of the turn as the cache will, with the most that each stage may leave; per head. */
     private static final class Bounds {
         private final TierLayout tiers;
@@ -172,6 +180,7 @@ public record KvPlan(
                 KvPolicy policy,
                 TierLayout tiers,
                 int[] held,
+                int[] average,
                 int[] heldLow,
                 int promptTokens,
                 int newTokens,
@@ -182,11 +191,13 @@ public record KvPlan(
             this.raggedPages = policy.allocator().ragged() ? 1 : 0;
             int window = policy.scorer().window();
             int[] candidates = new int[layers];
+            int[] judged = new int[layers];
             int[] staged = new int[layers];
             long heldLater = 0;
             long heldLaterBesideWindow = 0;
+            long averageLaterBesideWindow = 0;
             long low = 0;
-            int longest = 0;
+            int longestStaged = 0;
             for (int layer = 0; layer < layers; layer++) {
                 staged[layer] = Math.addExact(held[layer], promptTokens);
                 if (policy.readsAsStream(tokensRead)) {
@@ -194,10 +205,12 @@ public record KvPlan(
                     staged[layer] = Math.min(staged[layer], policy.allocator().budget() + 1);
                 }
                 candidates[layer] = Math.max(0, staged[layer] - window);
+                judged[layer] = Math.max(0, Math.addExact(average[layer], promptTokens) - window);
                 heldLater += held[layer];
                 heldLaterBesideWindow += Math.max(0, held[layer] - window);
+                averageLaterBesideWindow += Math.max(0, average[layer] - window);
                 low += heldLow[layer];
-                longest = Math.max(longest, staged[layer]);
+                longestStaged = Math.max(longestStaged, staged[layer]);
             }
             BudgetAllocator allocator = policy.allocator();
             boolean steps = policy.schedule().eachStep() && newTokens > 0;
@@ -212,9 +225,10 @@ public record KvPlan(
             for (int layer = 0; layer < layers; layer++) {
                 heldLater -= held[layer];
                 heldLaterBesideWindow -= Math.max(0, held[layer] - window);
+                averageLaterBesideWindow -= Math.max(0, average[layer] - window);
                 long others = left + heldLater;
                 // An entry that changes tiers lies in both for a moment, those of one layer at a time.
-                long lowPages = lowPagesAtMost(cuts ? low + longest : low);
+                long lowPages = lowPagesAtMost(cuts ? low + longestStaged : low);
                 note(others + staged[layer] + low, pages(staged[layer]) + pagesAtMost(others, layers - 1) + lowPages);
                 long leftBefore = left;
                 windows += Math.min(window, staged[layer]);
@@ -224,8 +238,10 @@ public record KvPlan(
                     noteReplay(ContextReplay.mostTokens(policy, tokensRead), staged);
                 }
                 if (cutsAtOnce || (cuts && layer == layers - 1)) {
-                    Stage stage = new Stage(layer, new float[layers], candidates, heldLaterBesideWindow, tokensRead);
-                    left = Math.min(left, allocator.atMost(stage) + windows);
+                    Stage longest = new Stage(layer, new float[layers], candidates, heldLaterBesideWindow, tokensRead);
+                    Stage mean = new Stage(layer, new float[layers], judged, averageLaterBesideWindow, tokensRead);
+                    // The cache asks about heads on average; a pyramid may give more to fewer candidates.
+                    left = Math.min(left, Math.max(allocator.atMost(longest), allocator.atMost(mean)) + windows);
                 }
                 low += tiers.hasLow() ? leftBefore + staged[layer] - left : 0;
             }
@@ -233,31 +249,36 @@ public record KvPlan(
             this.keptLow = low;
             this.kept = left + low;
             this.keptPages = (cuts ? pagesAtMost(left, layers) : sumOfPages(staged)) + lowPagesAtMost(low);
-            decode(policy, staged, cuts, newTokens, tokensRead);
+            Stage last = new Stage(layers - 1, new float[layers], judged, 0, tokensRead);
+            decode(policy, staged, cuts ? last : null, newTokens, tokensRead);
         }
 
-        private void decode(KvPolicy policy, int[] staged, boolean cuts, int newTokens, int tokensRead) {
+        /** @param cut the last stage of the prompt, as the cache will see it; null if nothing is cut */
+        private void decode(KvPolicy policy, int[] staged, @Nullable Stage cut, int newTokens, int tokensRead) {
             if (newTokens == 0) {
                 return;
             }
             int fetch = fetch(policy);
             // A guess stands behind the newest token of a layer, and what is fetched is fetched twice.
             long guess = fetch > 0 ? 1 : 0;
-            long fetched = 2L * layers * pages(Math.min(fetch, Math.addExact(tokensRead, newTokens)));
+            int tokensInTheEnd = tokens(tokensRead, newTokens);
+            long fetched = 2L * layers * pages(Math.min(fetch, tokensInTheEnd));
             long grown = Math.addExact(keptInFull, (long) layers * newTokens);
             long appended = grown;
             long spare = 0;
             if (policy.schedule().eachStep()) {
-                int budget = policy.allocator().budget(Math.addExact(tokensRead, newTokens));
-                spare = (long) layers * policy.schedule().spare();
-                long limit = Math.addExact(Math.multiplyExact((long) layers, budget), spare);
-                appended = Math.min(appended, Math.max(keptInFull, limit) + 1);
-            } else if (!cuts) {
-                int[] lengths = staged.clone();
-                for (int layer = 0; layer < layers; layer++) {
-                    lengths[layer] = Math.addExact(lengths[layer], newTokens);
+                long limit = (long) layers * policy.allocator().budget(tokensInTheEnd);
+                if (cut != null && !policy.allocator().keepsAll(cut)) {
+                    limit = Math.max(limit, stepLimit(policy, cut, tokensInTheEnd));
                 }
-                note(appended + keptLow + guess, sumOfPages(lengths) + guess + lowPagesAtMost(keptLow) + fetched);
+                spare = (long) layers * policy.schedule().spare();
+                appended = Math.min(appended, Math.max(keptInFull, limit + spare) + 1);
+            } else if (cut == null) {
+                long entryPages = 0;
+                for (int length : staged) {
+                    entryPages += pages((long) length + newTokens);
+                }
+                note(appended + keptLow + guess, entryPages + guess + lowPagesAtMost(keptLow) + fetched);
                 return;
             }
             long low = tiers.hasLow() ? keptLow + grown - appended : 0;
@@ -265,6 +286,17 @@ public record KvPlan(
             note(
                     appended + low + guess,
                     pagesAtMost(appended + guess, layers) + lowPagesAtMost(low + changing) + fetched);
+        }
+
+        /** What the layers may grow to by the counts of a stage, which may add up to more than the budget. */
+        private long stepLimit(KvPolicy policy, Stage cut, int tokens) {
+            int window = policy.scorer().window();
+            long limit = 0;
+            for (int count : policy.allocator().allocate(cut)) {
+                // Rounding the counts of a layer's heads one by one adds up to half an entry for each.
+                limit += policy.allocator().stepCount(count, cut.tokens(), tokens, window) + window + raggedPages;
+            }
+            return limit;
         }
 
         /** One layer after the other holds the tokens of a pass besides everything. */

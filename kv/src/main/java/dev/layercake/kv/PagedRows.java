@@ -113,6 +113,9 @@ final class PagedRows {
         if (attention.length / 2 > rows.capacity()) {
             attention = Arrays.copyOf(attention, rows.capacity());
         }
+        if (rotations.length / 2 > rows.capacity()) {
+            rotations = Arrays.copyOf(rotations, rows.capacity());
+        }
     }
 
     /** Takes what others hold, on pages of its own; these must be empty, and of the same types. */

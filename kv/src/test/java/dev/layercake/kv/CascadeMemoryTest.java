@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.layercake.kernels.DType;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The promise of the cascade, from the pool's own accounting during real prefills. */
 class CascadeMemoryTest {
@@ -63,6 +66,48 @@ class CascadeMemoryTest {
                             .as("run " + run + ", turn " + turn)
                             .isEqualTo(2L * layers * Math.min(budget, sequence.cache.tokensSeen()));
                     sequence.steps(random.nextInt(3));
+                }
+            }
+        }
+    }
+
+    /** Counts of a pyramid may add up to more than the budget, and a layer that holds less grows to its own while decoding. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "pyramidkv(budget=%d,window=%d)",
+                "pyramidkv(budget=%d,window=%d,rounding=official)",
+                "pyramidkv(budget=%d,window=%d,rounding=adakv)",
+                "pyramidkv(budget=%d,window=%d,rounding=kvpress)",
+                "pyramidkv(budget=%d,window=%d,rounding=official)+ada",
+                "pyramidkv(budget=%d,window=%d,rounding=kvpress)+ada(rounding=official)",
+                "snapkv(budget=%d,window=%d)",
+                "snapkv(budget=%d,window=%d)+ada",
+                "cake(budget=%d,window=%d)",
+                "cake(budget=%d,window=%d,allocation=official)"
+            })
+    void everyTurnStaysInItsPlan(String spec) {
+        Random random = new Random(24);
+        for (int run = 0; run < 40; run++) {
+            int window = 1 + random.nextInt(6);
+            int budget = window + 1 + random.nextInt(30);
+            KvLayout layout = new KvLayout(1 + random.nextInt(8), 2, 8, DType.F32, DType.F32);
+            String every = "+every(steps=" + (1 + random.nextInt(12))
+                    + (random.nextInt(3) == 0 ? ",ratio=0." + (1 + random.nextInt(8)) : "") + ")";
+            KvPolicy policy = Policies.parse(String.format(Locale.ROOT, spec, budget, window) + every);
+            try (ToySequence sequence =
+                    new ToySequence(layout, 2, policy, KvPool.pageBytes(layout, 4) * 4000, 4, run)) {
+                for (int turn = 0; turn < 4; turn++) {
+                    int prompt = 1 + random.nextInt(turn == 0 ? 120 : 30);
+                    int steps = random.nextInt(60);
+                    KvPlan plan = sequence.cache.plan(prompt, steps);
+                    sequence.pool.resetPeaks();
+                    sequence.prompt(prompt);
+                    sequence.steps(steps);
+                    String what = "run " + run + ", turn " + turn + ": " + policy + ", " + layout.layers() + " layers, "
+                            + prompt + " and " + steps + " tokens";
+                    assertThat(sequence.pool.peakEntries()).as(what).isLessThanOrEqualTo(plan.peakEntries());
+                    assertThat(sequence.pool.peakBytes()).as(what).isLessThanOrEqualTo(plan.peakBytes());
                 }
             }
         }

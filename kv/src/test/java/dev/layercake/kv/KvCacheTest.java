@@ -47,6 +47,21 @@ class KvCacheTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"full", "streaming(budget=12,positions=slot)", "cake(budget=12,window=4)", "specache(slow=ram)"})
+    void anAnswerWithoutEndIsPlannedToo(String spec) {
+        KvPolicy policy = Policies.parse(spec);
+        KvPlan plan = KvPlan.of(LAYOUT, policy, 30, Integer.MAX_VALUE);
+        assertThat(plan.fullEntries()).isEqualTo(3 * 2 * (30L + Integer.MAX_VALUE));
+        long little = KvPlan.of(LAYOUT, policy, 30, 1000).peakBytes();
+        if (policy.schedule().eachStep()) {
+            assertThat(plan.peakBytes()).isEqualTo(little);
+        } else {
+            assertThat(plan.peakBytes()).isGreaterThan(little);
+        }
+    }
+
     @Test
     void aPrefillThatIsGivenUpEmptiesTheSequence() {
         try (ToySequence sequence = new ToySequence(LAYOUT, 2, CAKE, 1 << 20, 8, 2)) {
@@ -114,6 +129,34 @@ class KvCacheTest {
                 assertThat(fork.tokensSeen()).isEqualTo(37);
             }
             sequence.checkRows();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cake(budget=12,window=4)", "snapkv(budget=12,window=4)+rerotate"})
+    void whatIsKnownOfALongPromptDoesNotStayInTheHeap(String spec) {
+        try (ToySequence sequence = new ToySequence(LAYOUT, 2, Policies.parse(spec), 4 << 20, 8, 3)) {
+            sequence.prompt(2000);
+            sequence.steps(3);
+            for (int layer = 0; layer < LAYOUT.layers(); layer++) {
+                for (KvRows head : sequence.cache.rows(layer)) {
+                    assertThat(head.positions().length).isBetween(head.length(), 2 * head.length() + 16);
+                }
+            }
+            sequence.checkRows();
+            sequence.cache.clear();
+            assertThat(sequence.cache.rows(0)[0].positions().length).isLessThanOrEqualTo(16);
+        }
+    }
+
+    @Test
+    void evictingTokenByTokenKeepsTheArrays() {
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, CAKE, 40, 30, 3)) {
+            sequence.prompt(40);
+            sequence.steps(10);
+            int[] before = sequence.cache.rows(1)[0].positions();
+            sequence.steps(20);
+            assertThat(sequence.cache.rows(1)[0].positions()).isSameAs(before);
         }
     }
 

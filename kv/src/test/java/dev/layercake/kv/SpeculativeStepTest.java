@@ -353,6 +353,25 @@ class SpeculativeStepTest {
     }
 
     @Test
+    void anInterruptedTierGivesItsMemoryBack(@TempDir Path folder) throws Exception {
+        MemorySegment piece;
+        try (FileTier tier = new FileTier(folder)) {
+            piece = tier.grow(10_000);
+            Thread.currentThread().interrupt();
+            try {
+                assertThatThrownBy(() -> tier.grow(10_000)).isInstanceOf(LayercakeException.class);
+            } finally {
+                assertThat(Thread.interrupted()).isTrue();
+            }
+            assertThat(tier.bytes()).isEqualTo(10_000);
+        }
+        assertThat(piece.scope().isAlive()).isFalse();
+        try (var left = Files.list(folder)) {
+            assertThat(left).isEmpty();
+        }
+    }
+
+    @Test
     void aFolderThatCannotBeWrittenIsNamed(@TempDir Path folder) throws Exception {
         Path file = Files.createFile(folder.resolve("no-folder"));
         assertThatThrownBy(() -> new FileTier(file))
@@ -570,6 +589,30 @@ class SpeculativeStepTest {
                 assertThat(actual.toArray(float[][]::new)).isDeepEqualTo(expected.toArray(float[][]::new));
                 assertThat(fork.tokensSeen()).isEqualTo(31);
             }
+        }
+    }
+
+    @Test
+    void aForkWithoutRoomForItsSlowTierTakesNothing(@TempDir Path folder) {
+        KvPolicy policy = Policies.parse("specache(fetch=6,residual=5,group=4,slow=file)");
+        String temporary = System.getProperty("java.io.tmpdir");
+        try (ToySequence sequence = new ToySequence(LAYOUT, GROUP, policy, KvPool.pageBytes(LAYOUT, 8) * 500, 8, 9)) {
+            sequence.prompt(30);
+            sequence.cache.reserve(0, 5);
+            long reserved = sequence.pool.reservedBytes();
+            System.setProperty("java.io.tmpdir", folder.resolve("missing").toString());
+            try {
+                assertThatThrownBy(sequence.cache::fork)
+                        .isInstanceOf(LayercakeException.class)
+                        .hasMessageContaining("slow=ram");
+            } finally {
+                System.setProperty("java.io.tmpdir", temporary);
+            }
+            assertThat(sequence.pool.openLeases()).isEqualTo(1);
+            assertThat(sequence.pool.reservedBytes()).isEqualTo(reserved);
+            assertThat(sequence.pool.bytesInUse())
+                    .isEqualTo(sequence.cache.lease().bytesInUse());
+            sequence.checkRows();
         }
     }
 
