@@ -98,7 +98,8 @@ class MethodsGoldenTest {
                 String rounding = pyramid ? pyramid(method, "adakv") : "";
                 String heads = method.has("floor_alpha")
                         ? "+ada(alpha=" + method.get("floor_alpha").doubleValue() + ",normalize="
-                                + method.get("normalize").booleanValue() + ",rounding=official)"
+                                + method.get("normalize").booleanValue() + ",rounding=official,skip="
+                                + method.get("skip").intValue() + ")"
                         : "";
                 yield layers + budget + window(method, "gqa_func") + rounding + ")" + heads;
             }

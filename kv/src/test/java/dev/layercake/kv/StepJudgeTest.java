@@ -92,4 +92,17 @@ class StepJudgeTest {
             assertThat(held(sequence, 0)).hasSize(55);
         }
     }
+
+    /** The first layer's heads get the same, the others compete. */
+    @Test
+    void skippedLayersDoNotCompete() {
+        String spec = "snapkv(budget=12,window=2)+ada(alpha=0,skip=1)";
+        try (ToySequence sequence = ToySequence.planned(LAYOUT, 2, Policies.parse(spec), 50, 1, 9)) {
+            sequence.prompt(50);
+            assertThat(held(sequence, 0)).hasSize(12);
+            assertThat(held(sequence, 1)).hasSize(12);
+            assertThat(held(sequence, 2).length).isNotEqualTo(held(sequence, 3).length);
+            assertThat(held(sequence, 2).length + held(sequence, 3).length).isEqualTo(24);
+        }
+    }
 }

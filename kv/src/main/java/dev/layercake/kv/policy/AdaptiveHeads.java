@@ -12,8 +12,9 @@ import java.util.Arrays;
  * @param alpha share of a head's count that it has for sure
  * @param normalized whether a head's scores count relative to how much of its attention the count would catch
  * @param rounding of the heads' counts
+ * @param skip first layers whose heads do not compete
  */
-record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, Rounding rounding)
+record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, Rounding rounding, int skip)
         implements HeadAllocator {
     /** How shares become counts. */
     enum Rounding {
@@ -46,7 +47,7 @@ record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, R
             return false;
         }
         int[] counts = layers.allocate(stage);
-        for (int layer = 0; layer < counts.length; layer++) {
+        for (int layer = skip; layer < counts.length; layer++) {
             if (counts[layer] == stage.candidates(layer)) {
                 return true;
             }
@@ -60,6 +61,11 @@ record AdaptiveHeads(BudgetAllocator layers, double alpha, boolean normalized, R
         return Math.min(
                 stage.candidatesOfFirst(stage.seen()),
                 layers.atMost(stage) + (rounding == Rounding.OFFICIAL ? stage.seen() : 0));
+    }
+
+    @Override
+    public int[] heads(Stage stage, int layer, int count, float[][] scores) {
+        return layer < skip ? layers.heads(stage, layer, count, scores) : heads(count, scores);
     }
 
     @Override

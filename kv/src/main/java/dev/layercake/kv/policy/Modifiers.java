@@ -29,7 +29,8 @@ final class Modifiers {
                                     "exact",
                                     List.of("exact", "official", "floor"),
                                     "in proportion, the layer's budget exactly; as published (a few entries off); or"
-                                            + " the sure share first and the rest to the best, as kvpress"))),
+                                            + " the sure share first and the rest to the best, as kvpress"),
+                            Parameter.whole("skip", "0", 0, 1_000_000, "first layers whose heads do not compete"))),
             Modifiers::ada);
 
     private static final Modifier CRITICAL = new Modifier(
@@ -162,7 +163,11 @@ final class Modifiers {
                 layers,
                 settings.real("alpha"),
                 settings.flag("normalize"),
-                AdaptiveHeads.Rounding.valueOf(settings.word("rounding").toUpperCase(Locale.ROOT)));
+                AdaptiveHeads.Rounding.valueOf(settings.word("rounding").toUpperCase(Locale.ROOT)),
+                settings.whole("skip"));
+        if (heads.skip() == 0) {
+            settings.remove("skip");
+        }
         return policy.withAllocator(heads).withSpec(policy.spec() + "+" + settings.spec());
     }
 

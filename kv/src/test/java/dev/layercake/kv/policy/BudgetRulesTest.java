@@ -193,8 +193,8 @@ class BudgetRulesTest {
     void sinksDoNotKeepHeadsFromBeingWeighed() {
         float infinite = Float.POSITIVE_INFINITY;
         float[][] scores = {{infinite, 9, 9, 1, 1, 9, 9}, {infinite, 5, 0, 0, 0, 0, 0}};
-        AdaptiveHeads plain = new AdaptiveHeads(new UniformBudget(3, 0), 0, false, AdaptiveHeads.Rounding.EXACT);
-        AdaptiveHeads weighed = new AdaptiveHeads(new UniformBudget(3, 0), 0, true, AdaptiveHeads.Rounding.EXACT);
+        AdaptiveHeads plain = new AdaptiveHeads(new UniformBudget(3, 0), 0, false, AdaptiveHeads.Rounding.EXACT, 0);
+        AdaptiveHeads weighed = new AdaptiveHeads(new UniformBudget(3, 0), 0, true, AdaptiveHeads.Rounding.EXACT, 0);
         assertThat(plain.heads(3, scores)).containsExactly(5, 1);
         // 18 of 38 is caught in the first head, all in the second.
         assertThat(weighed.heads(3, scores)).containsExactly(4, 2);
