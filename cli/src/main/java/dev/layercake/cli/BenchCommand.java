@@ -81,7 +81,7 @@ final class BenchCommand implements Callable<Integer> {
     @Option(
             names = {"-r", "--repetitions"},
             paramLabel = "N",
-            description = "Measurements per row, after one that warms up (default: ${DEFAULT-VALUE}).")
+            description = "Measurements per row, after two seconds or one that warm up (default: ${DEFAULT-VALUE}).")
     int repetitions = 3;
 
     @Option(

@@ -54,6 +54,8 @@ final class EvalRun {
                 Summary summary = Summary.of(evaluation, setup, results.outcomes(evaluation.samples(), contenders));
                 List<Path> written = Report.write(summary, folder);
                 print(summary, written);
+                tellOthers(results.outcomes().size()
+                        - results.outcomes(evaluation.samples(), contenders).size());
             }
             return 0;
         }
@@ -94,6 +96,14 @@ final class EvalRun {
                 .println(language.model().name() + ": " + evaluation.name() + ", "
                         + Bars.number(evaluation.samples().size()) + " questions under " + contenders.size()
                         + " policies and budgets, " + Bars.number(answers) + " answers; results in " + folder);
+    }
+
+    private void tellOthers(int others) {
+        if (others > 0) {
+            console.err()
+                    .println("Of earlier runs " + Bars.number(others) + " other answers lie in the folder; name their"
+                            + " policies, budgets and lengths too to have them in the report.");
+        }
     }
 
     private void print(Summary summary, List<Path> written) {

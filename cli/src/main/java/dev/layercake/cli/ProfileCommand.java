@@ -150,6 +150,10 @@ final class ProfileCommand implements Callable<Integer> {
                 ProgressBar searching = new ProgressBar(console, "dividing " + budget);
                 profile = profiler.search(profile, budget, policy, searching::update);
                 searching.end();
+            } else {
+                console.err()
+                        .println("Budget " + budget + " was searched before, with what was held out then; give another"
+                                + " file with --out to search again.");
             }
         }
         profiler.finish();
@@ -172,7 +176,7 @@ final class ProfileCommand implements Callable<Integer> {
             console.out()
                     .println(String.format(
                             Locale.ROOT,
-                            "Budget %d, %s: %s; perplexity of held-out text %.3f, with equal budgets %.3f",
+                            "Budget %d, %s: %s; perplexity of held-out continuations %.3f, with equal budgets %.3f",
                             setting.budget(),
                             setting.policy(),
                             words(setting.division()),

@@ -1,5 +1,6 @@
 package dev.layercake.cli;
 
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import dev.layercake.engine.Generation;
 import dev.layercake.engine.GenerationListener;
 import dev.layercake.engine.GenerationOptions;
@@ -34,6 +35,12 @@ import picocli.CommandLine.Option;
         name = "run",
         description = "Reads a prompt and answers it; the answer goes to standard output, all else to standard error.")
 final class RunCommand implements Callable<Integer> {
+    /** What the chat template may add to a text, about. */
+    private static final int ROOM_FOR_TEMPLATE = 64;
+
+    /** What {@code --json} prints for each question about a context. */
+    private record Answered(String question, @JsonUnwrapped RunReport answer) {}
+
     private final Console console;
 
     @Mixin
@@ -128,12 +135,12 @@ final class RunCommand implements Callable<Integer> {
         if (!json) {
             console.err().println(SummaryText.compressed(compressed));
         }
-        List<RunReport> reports = new ArrayList<>();
+        List<Answered> reports = new ArrayList<>();
         try {
             for (String question : questions) {
                 GenerationSummary summary = ask(session, question, options);
                 if (json) {
-                    reports.add(RunReport.of(language, summary));
+                    reports.add(new Answered(question, RunReport.of(language, summary)));
                 } else {
                     report(language, summary);
                 }
@@ -166,12 +173,17 @@ final class RunCommand implements Callable<Integer> {
                 questions, Comparator.comparingInt(question -> tokenizer.encode(question, false).length));
         long needed = (long) options.maxTokens() + tokenizer.encode(text.strip() + " " + longest.strip(), false).length;
         if (needed > language.contextTokens()) {
-            throw LayercakeException.overCapacity("The text of --context, its longest question and "
-                    + options.maxTokens() + " tokens of answer are " + needed + " tokens, but the context is "
-                    + language.contextTokens() + "; shorten the text, ask for fewer tokens (-n), or set a context of "
-                    + needed
-                    + " or a little more (-c) if you accept what a model makes of a text longer than it was made for.");
+            throw LayercakeException.overCapacity("The text of --context, question " + (questions.indexOf(longest) + 1)
+                    + " (\"" + beginning(longest) + "\") and " + options.maxTokens() + " tokens of answer are " + needed
+                    + " tokens, but the context is " + language.contextTokens()
+                    + "; shorten them, ask for fewer tokens (-n), or set a context of " + (needed + ROOM_FOR_TEMPLATE)
+                    + " (-c) if you accept what a model makes of a text longer than it was made for.");
         }
+    }
+
+    private static String beginning(String question) {
+        String line = question.strip().lines().findFirst().orElse("");
+        return line.length() <= 40 ? line : line.substring(0, 40) + "...";
     }
 
     private GenerationSummary answer(Generation generation) {
@@ -215,6 +227,9 @@ final class RunCommand implements Callable<Integer> {
         List<String> questions = new ArrayList<>(prompts);
         if (file != null || prompts.isEmpty()) {
             questions.addAll(read(file == null ? "-" : file, "-f").lines().toList());
+        }
+        if (prompts.stream().anyMatch(String::isBlank)) {
+            throw LayercakeException.badInput("A question (-p) is empty; write one or leave it out.");
         }
         questions.removeIf(String::isBlank);
         if (questions.isEmpty()) {

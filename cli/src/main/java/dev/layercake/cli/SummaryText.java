@@ -47,7 +47,7 @@ final class SummaryText {
     /** A headline and a bar per layer. */
     static List<String> cake(KvUsage kv, boolean blocks) {
         List<String> lines = new ArrayList<>();
-        lines.add("cake    entries per head and layer under " + kv.policy());
+        lines.add("slices  entries per head and layer under " + kv.policy());
         List<String> bars = Bars.cake(kv, Bars.largest(kv), CAKE_WIDTH, blocks);
         for (int layer = 0; layer < bars.size(); layer++) {
             lines.add("  " + Bars.layer(layer, bars.size()) + "  " + bars.get(layer));

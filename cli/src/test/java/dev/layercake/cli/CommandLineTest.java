@@ -143,12 +143,14 @@ final class CommandLineTest {
         assertThat(report.get("context").get("timing").get("prompt_tokens").intValue())
                 .isGreaterThan(10);
         assertThat(report.get("answers").size()).isEqualTo(2);
+        assertThat(report.get("answers").get(1).has("question")).isTrue();
         assertThat(report.get("answers").get(0).get("text").stringValue().strip())
                 .isEqualTo("4821");
         refused(2, "several questions need a text", "run", "-m", CRUMB, "-p", "a", "-p", "b");
         refused(2, "--raw and --context exclude each other", "run", "-m", CRUMB, "--raw", "--context", file);
         refused(2, "check the path given with --context", "run", "-m", CRUMB, "--context", file + "x", "-p", "a");
         refused(2, "There is no question about the context", "run", "-m", CRUMB, "--context", file);
+        refused(2, "A question (-p) is empty", "run", "-m", CRUMB, "--context", file, "-p", "a", "-p", "");
     }
 
     @Test
@@ -184,7 +186,7 @@ final class CommandLineTest {
                 .isEqualTo("4821");
         out.reset();
         questions[6] = "2040";
-        refused(1, "its longest question and 2040 tokens of answer", questions);
+        refused(1, "and 2040 tokens of answer", questions);
         assertThat(out()).isEmpty();
         assertThat(err()).doesNotContain("memory: ");
     }

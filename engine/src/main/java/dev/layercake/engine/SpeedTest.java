@@ -28,6 +28,9 @@ public final class SpeedTest {
     /** Filling takes long at great depths; rounds follow each other there while they deepen the text by less than 1/32. */
     private static final int DEPTH_TOLERANCE = 32;
 
+    /** Compiling the loops of a small model takes about so long. */
+    private static final long WARM_UP_NANOS = 2_000_000_000;
+
     private final LanguageModel owner;
     private final long seed;
 
@@ -117,9 +120,13 @@ public final class SpeedTest {
         long policyNanos = 0;
         Session session = owner.session(policy);
         try {
-            // The first round warms the code up and is not counted.
-            for (int round = 0; round < rounds; round++) {
-                if (round == 0 || refills) {
+            // The first round warms the code up and is not counted; where it is short, more of them do.
+            long begun = System.nanoTime();
+            boolean first = true;
+            boolean warm = false;
+            while (speeds.size() < repetitions) {
+                if (first || refills) {
+                    first = false;
                     session.close();
                     session = owner.session(policy);
                     fill(session.cache(), depth, tokensPerFill);
@@ -131,11 +138,12 @@ public final class SpeedTest {
                 }
                 long policyBefore = cache.policyNanos();
                 long nanos = promptTokens > 0 ? timePrefill(cache, promptTokens) : timeDecode(cache, newTokens);
-                if (round > 0) {
+                if (warm) {
                     speeds.add(tokens * 1e9 / nanos);
                     allNanos += nanos;
                     policyNanos += cache.policyNanos() - policyBefore;
                 }
+                warm = warm || !refills || System.nanoTime() - begun > WARM_UP_NANOS;
                 kvBytes = cache.lease().bytesInUse();
             }
         } finally {

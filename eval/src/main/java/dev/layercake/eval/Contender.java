@@ -97,7 +97,7 @@ public record Contender(String policy, Budget budget, String files) {
         Optional<Parameter> window = parameter(policy, "window");
         if (window.isPresent() && !WINDOW_GIVEN.matcher(policy).find()) {
             int usual = Integer.parseInt(window.get().initial());
-            settings += ",window=" + Math.max(1, Math.min(usual, entries / 2));
+            settings += ",window=" + Math.min(usual, Math.max(1, entries / 2));
         }
         return Policies.parse(with(policy, settings));
     }

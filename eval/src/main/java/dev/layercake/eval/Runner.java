@@ -50,6 +50,7 @@ public final class Runner {
      *     prompt does not fit; what was finished before is kept
      */
     public void run(List<Sample> samples, List<Contender> contenders, ResultsFile results, Listener listener) {
+        checkBudgets(samples, contenders);
         int total = samples.size() * contenders.size();
         int done = results.outcomes(samples, contenders).size();
         for (Sample sample : samples) {
@@ -61,6 +62,23 @@ public final class Runner {
                 results.add(outcome);
                 done++;
                 listener.finished(outcome, done, total);
+            }
+        }
+    }
+
+    /** The shortest prompt is where a share of it holds least; better known before the first answer than in the middle. */
+    private void checkBudgets(List<Sample> samples, List<Contender> contenders) {
+        int shortest = samples.stream()
+                .mapToInt(sample -> encoder.encode(sample.prompt()).count())
+                .min()
+                .orElse(Integer.MAX_VALUE);
+        for (Contender contender : contenders) {
+            try {
+                contender.at(shortest);
+            } catch (LayercakeException e) {
+                throw LayercakeException.badInput(
+                        contender.label() + " cannot be had of the shortest prompt, which has " + shortest + " tokens: "
+                                + e.getMessage());
             }
         }
     }

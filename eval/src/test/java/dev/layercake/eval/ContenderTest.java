@@ -45,6 +45,8 @@ final class ContenderTest {
                 Contender.grid(List.of("cake(window=4,gamma=7)"), BUDGETS).getFirst();
         assertThat(window(fixed, 500)).isEqualTo(4);
         assertThat(fixed.at(500).spec()).contains("gamma=7", "budget=16", "window=4");
+        Contender windowless = Contender.grid(List.of("knorm"), BUDGETS).getFirst();
+        assertThat(window(windowless, 500)).isZero();
         Contender wide = Contender.grid(List.of("cake(window=20)"), BUDGETS).getFirst();
         assertThatThrownBy(() -> wide.at(500)).hasMessageContaining("window=20");
     }

@@ -85,6 +85,12 @@ public final class Policies {
 
     private static LayercakeException unknown(String kind, String name, List<Description> known) {
         List<String> names = known.stream().map(Description::name).toList();
+        boolean modifier = kind.equals("policy")
+                && modifiers().stream().anyMatch(other -> other.name().equals(name));
+        if (modifier) {
+            return LayercakeException.badInput(
+                    name + " changes a policy and is none itself; write it after one, like snapkv+" + name + ".");
+        }
         return LayercakeException.badInput("There is no " + kind + " " + name + "; did you mean "
                 + Nearest.of(name, names) + "? Known are " + String.join(", ", names) + ".");
     }

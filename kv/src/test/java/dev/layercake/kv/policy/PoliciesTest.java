@@ -72,6 +72,7 @@ class PoliciesTest {
             cake(budget=,window=3) | The policy "cake(budget=,window=3)" cannot be read: expected a value for budget, found ',' at character 13; write it like cake(budget=1024,window=32).
             cake(budget=1) x | The policy "cake(budget=1) x" cannot be read: expected the end, found 'x' at character 16; write it like cake(budget=1024,window=32).
             cake budget | The policy "cake budget" cannot be read: expected '(' or the end, found 'b' at character 6; write it like cake(budget=1024,window=32).
+            ada | ada changes a policy and is none itself; write it after one, like snapkv+ada.
             full+every | Policy every: there is no budget to keep to in full; put it after another policy.
             expected+every | Policy every: expected judges after the prompt only; put it after a policy that can judge while decoding, such as snapkv.
             knorm+critical | Policy critical: it multiplies scores with what values do to the output, but those of knorm lie below zero, where more becomes less; put it after another policy.
