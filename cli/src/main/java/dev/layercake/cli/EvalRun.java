@@ -4,6 +4,7 @@ import dev.layercake.engine.LanguageModel;
 import dev.layercake.engine.ModelFingerprint;
 import dev.layercake.eval.Contender;
 import dev.layercake.eval.Evaluation;
+import dev.layercake.eval.Outcome;
 import dev.layercake.eval.PromptEncoder;
 import dev.layercake.eval.Report;
 import dev.layercake.eval.ResultsFile;
@@ -51,11 +52,11 @@ final class EvalRun {
             try (ResultsFile results = ResultsFile.open(folder, setup)) {
                 announce(language, evaluation, contenders, folder);
                 Interruption.during(console, () -> run(runner, evaluation, contenders, results));
-                Summary summary = Summary.of(evaluation, setup, results.outcomes(evaluation.samples(), contenders));
+                List<Outcome> outcomes = results.outcomes(evaluation.samples(), contenders);
+                Summary summary = Summary.of(evaluation, setup, outcomes);
                 List<Path> written = Report.write(summary, folder);
                 print(summary, written);
-                tellOthers(results.outcomes().size()
-                        - results.outcomes(evaluation.samples(), contenders).size());
+                tellOthers(results.outcomes().size() - outcomes.size());
             }
             return 0;
         }

@@ -5,14 +5,10 @@ import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Parameter;
 import dev.layercake.kv.policy.Policies;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * A policy with a budget, as it enters an evaluation. Where the spec leaves the window open, it is the policy's default but
@@ -58,21 +54,12 @@ public record Contender(String policy, Budget budget, String files) {
 
     /** What the files that a spec names hold, as far as they are there: "profile=1a2b3c4d". */
     private static String files(String spec) {
-        String keys = Stream.concat(Policies.all().stream(), Policies.modifiers().stream())
-                .flatMap(description -> description.parameters().stream())
-                .filter(parameter -> parameter.kind() == Parameter.Kind.FILE)
-                .map(parameter -> Pattern.quote(parameter.key()))
-                .distinct()
-                .collect(Collectors.joining("|"));
-        Matcher given =
-                Pattern.compile("[(,](" + keys + ")=(?:\"([^\"]*)\"|([^,)]*))").matcher(spec);
         List<String> digests = new ArrayList<>();
-        while (given.find()) {
-            Path file = Path.of(given.group(2) != null ? given.group(2) : given.group(3));
+        Policies.files(spec).forEach((key, file) -> {
             if (Files.isReadable(file)) {
-                digests.add(given.group(1) + "=" + ModelFingerprint.of(file));
+                digests.add(key + "=" + ModelFingerprint.of(file));
             }
-        }
+        });
         return String.join(",", digests);
     }
 

@@ -70,20 +70,14 @@ final class ProfileJournal {
     }
 
     private static List<Line> lines(Path file) throws IOException {
-        byte[] bytes = Files.readAllBytes(file);
-        int complete = bytes.length;
-        while (complete > 0 && bytes[complete - 1] != '\n') {
-            complete--;
-        }
-        if (complete < bytes.length) {
-            // What follows the last line end was cut off while it was written.
+        CompleteLines complete = CompleteLines.of(file);
+        if (complete.bytes() < Files.size(file)) {
             try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-                channel.truncate(complete);
+                channel.truncate(complete.bytes());
             }
         }
         List<Line> lines = new ArrayList<>();
-        for (String line :
-                new String(bytes, 0, complete, StandardCharsets.UTF_8).lines().toList()) {
+        for (String line : complete.lines()) {
             try {
                 lines.add(Json.MAPPER.readValue(line, Line.class));
             } catch (JacksonException e) {

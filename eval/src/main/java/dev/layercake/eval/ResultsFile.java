@@ -121,13 +121,8 @@ public final class ResultsFile implements AutoCloseable {
     }
 
     private void read(Path path) throws IOException {
-        byte[] bytes = Files.readAllBytes(path);
-        int complete = bytes.length;
-        while (complete > 0 && bytes[complete - 1] != '\n') {
-            complete--;
-        }
-        List<String> lines =
-                new String(bytes, 0, complete, StandardCharsets.UTF_8).lines().toList();
+        CompleteLines complete = CompleteLines.of(path);
+        List<String> lines = complete.lines();
         for (int index = 0; index < lines.size(); index++) {
             Outcome outcome = parse(lines.get(index));
             if (outcome == null) {
@@ -136,9 +131,8 @@ public final class ResultsFile implements AutoCloseable {
             }
             outcomes.put(outcome.key(), outcome);
         }
-        // What follows the last line end was cut off while it was written.
-        channel.truncate(complete);
-        channel.position(complete);
+        channel.truncate(complete.bytes());
+        channel.position(complete.bytes());
     }
 
     private static @org.jspecify.annotations.Nullable Outcome parse(String line) {

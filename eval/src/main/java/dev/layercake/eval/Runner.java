@@ -8,6 +8,7 @@ import dev.layercake.engine.Session;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.policy.KvPolicy;
 import java.util.List;
+import java.util.OptionalInt;
 
 /**
  * Puts samples to a model, each under every contender before the next sample begins, so that what is finished at any time
@@ -50,7 +51,7 @@ public final class Runner {
      *     prompt does not fit; what was finished before is kept
      */
     public void run(List<Sample> samples, List<Contender> contenders, ResultsFile results, Listener listener) {
-        checkBudgets(samples, contenders);
+        checkBudgets(samples, contenders, results);
         int total = samples.size() * contenders.size();
         int done = results.outcomes(samples, contenders).size();
         for (Sample sample : samples) {
@@ -67,18 +68,21 @@ public final class Runner {
     }
 
     /** The shortest prompt is where a share of it holds least; better known before the first answer than in the middle. */
-    private void checkBudgets(List<Sample> samples, List<Contender> contenders) {
-        int shortest = samples.stream()
+    private void checkBudgets(List<Sample> samples, List<Contender> contenders, ResultsFile results) {
+        OptionalInt shortest = samples.stream()
+                .filter(sample -> !contenders.stream().allMatch(contender -> results.has(sample, contender)))
                 .mapToInt(sample -> encoder.encode(sample.prompt()).count())
-                .min()
-                .orElse(Integer.MAX_VALUE);
+                .min();
+        if (shortest.isEmpty()) {
+            return;
+        }
         for (Contender contender : contenders) {
             try {
-                contender.at(shortest);
+                contender.at(shortest.getAsInt());
             } catch (LayercakeException e) {
                 throw LayercakeException.badInput(
-                        contender.label() + " cannot be had of the shortest prompt, which has " + shortest + " tokens: "
-                                + e.getMessage());
+                        contender.label() + " cannot be had of the shortest prompt, which has " + shortest.getAsInt()
+                                + " tokens: " + e.getMessage());
             }
         }
     }

@@ -23,7 +23,7 @@ final class AttentionSums extends HeadPieces {
         super(shape, rows, queries, firstPosition, workers);
         this.softmax = softmax;
         this.sums = sums;
-        this.keyStride = rowStride(shape);
+        this.keyStride = rowStride(shape.headDim());
     }
 
     @Override

@@ -41,7 +41,7 @@ final class DropLosses extends HeadPieces {
         this.softmax = softmax;
         this.losses = losses;
         this.plain = new AttentionShape(shape.queryHeads(), shape.kvHeads(), shape.headDim(), 1, 0, 0);
-        this.stride = rowStride(shape);
+        this.stride = rowStride(shape.headDim());
         this.padded = Lanes.padded(shape.headDim());
     }
 

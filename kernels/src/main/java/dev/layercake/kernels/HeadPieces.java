@@ -50,9 +50,9 @@ abstract class HeadPieces {
 
     abstract Piece piece(long scratch);
 
-    /** Between two widened rows, so that rows do not share the cache's sets. */
-    static long rowStride(AttentionShape shape) {
-        return (long) (shape.headDim() + ROW_GAP) * Float.BYTES;
+    /** From one widened row to the next, with a gap so that rows do not share the cache's sets. */
+    static long rowStride(int elements) {
+        return (long) (elements + ROW_GAP) * Float.BYTES;
     }
 
     /** One worker's panels and block. */

@@ -26,7 +26,7 @@ final class PanelSoftmax {
     PanelSoftmax(AttentionShape shape, int panels, long scratch) {
         this.shape = shape;
         this.panel = new QueryPanels(shape, panels, scratch);
-        this.keyStride = HeadPieces.rowStride(shape);
+        this.keyStride = HeadPieces.rowStride(shape.headDim());
         this.largest = scratch + QueryPanels.bytes(shape, panels);
         this.weightSums = largest + panels * PanelProduct.ROW_BYTES;
         this.next = weightSums + panels * PanelProduct.ROW_BYTES;
@@ -40,7 +40,7 @@ final class PanelSoftmax {
                 + 2L * panels * PanelProduct.ROW_BYTES
                 + 2 * Lanes.BYTES
                 + panels * PANEL_SCORES
-                + BLOCK * HeadPieces.rowStride(shape);
+                + BLOCK * HeadPieces.rowStride(shape.headDim());
     }
 
     /** Takes the queries of some consecutive tokens, of which the first is at {@code firstPosition}. */

@@ -16,9 +16,8 @@ final class PrefillAttention {
     /** So many pieces per worker leave nobody waiting long at the end. */
     private static final int PIECES_PER_WORKER = 4;
     /** Keeps the rows of a block from falling into the same sets of the first-level cache. */
-    private static final int ROW_GAP = 16;
-
     private final AttentionShape shape;
+
     private final KvRows[] rows;
     private final Tensor queries;
     private final int firstPosition;
@@ -61,8 +60,8 @@ final class PrefillAttention {
         this.blocksOfTokens = pieces(tokens, tokensPerPiece);
         this.panels = pieces(tokensPerPiece * shape.group(), PanelProduct.LANES);
         this.elements = pieces(shape.headDim(), PanelProduct.TILE) * PanelProduct.TILE;
-        this.keyStride = (long) (shape.headDim() + ROW_GAP) * Float.BYTES;
-        this.valueStride = (long) (elements + ROW_GAP) * Float.BYTES;
+        this.keyStride = HeadPieces.rowStride(shape.headDim());
+        this.valueStride = HeadPieces.rowStride(elements);
     }
 
     private static int pieces(int whole, int part) {

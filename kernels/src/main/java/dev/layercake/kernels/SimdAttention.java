@@ -39,18 +39,6 @@ final class SimdAttention {
         new AttentionMaxima(shape, rows, queries, firstPosition, judged, maxima, workers).run();
     }
 
-    static void dropLosses(
-            AttentionShape shape,
-            KvRows[] rows,
-            Tensor queries,
-            int firstPosition,
-            Tensor outputs,
-            Tensor softmax,
-            double[][] losses,
-            Workers workers) {
-        new DropLosses(shape, rows, queries, firstPosition, outputs, softmax, losses, workers).run();
-    }
-
     static void attendOne(
             AttentionShape shape,
             KvRows[] rows,

@@ -245,7 +245,7 @@ public final class SimdKernels implements Kernels {
             double[][] losses,
             Workers workers) {
         Shapes.dropLosses(shape, rows, queries, outputs, softmax, losses);
-        SimdAttention.dropLosses(shape, rows, queries, firstPosition, outputs, softmax, losses, workers);
+        new DropLosses(shape, rows, queries, firstPosition, outputs, softmax, losses, workers).run();
     }
 
     @Override

@@ -23,12 +23,17 @@ final class ChannelChoice {
     /** Whether a head of the layer has not chosen yet. */
     static boolean pending(LayerEntries layer) {
         for (HeadEntries head : layer.heads()) {
-            LowTier low = head.low();
-            if (low != null && !low.settled() && head.length() > 0) {
+            if (pending(head) != null) {
                 return true;
             }
         }
         return false;
+    }
+
+    /** The low tier of a head that has entries and has not chosen yet; null of another. */
+    private static @Nullable LowTier pending(HeadEntries head) {
+        LowTier low = head.low();
+        return low != null && !low.settled() && head.length() > 0 ? low : null;
     }
 
     /**
@@ -40,8 +45,8 @@ final class ChannelChoice {
         HeadEntries[] heads = layer.heads();
         workers.run((worker, count) -> {
             for (int head = worker; head < heads.length; head += count) {
-                LowTier low = heads[head].low();
-                if (low != null && !low.settled() && heads[head].length() > 0) {
+                LowTier low = pending(heads[head]);
+                if (low != null) {
                     low.channels(best(heads[head].rows(), queries, head, heads.length));
                 }
             }

@@ -1,9 +1,15 @@
 package dev.layercake.kv.policy;
 
 import dev.layercake.kernels.LayercakeException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The known policies by name, and the one place where a spec string becomes a policy: in the library, on the command line,
@@ -77,6 +83,28 @@ public final class Policies {
             policy = modifier.change().apply(policy, settings(modifier.description(), part));
         }
         return policy;
+    }
+
+    /**
+     * The files that a policy is made with, by the settings that name them; they need not be there.
+     *
+     * @throws LayercakeException bad input, if the text is not written like a policy
+     */
+    public static SequencedMap<String, Path> files(String text) {
+        Set<String> keys = Stream.concat(all().stream(), modifiers().stream())
+                .flatMap(description -> description.parameters().stream())
+                .filter(parameter -> parameter.kind() == Parameter.Kind.FILE)
+                .map(Parameter::key)
+                .collect(Collectors.toSet());
+        SequencedMap<String, Path> files = new LinkedHashMap<>();
+        for (PolicySpec part : PolicySpec.parse(text)) {
+            part.settings().forEach((key, value) -> {
+                if (keys.contains(key)) {
+                    files.put(key, Path.of(value));
+                }
+            });
+        }
+        return files;
     }
 
     private static Settings settings(Description description, PolicySpec spec) {
