@@ -2,10 +2,12 @@ package dev.layercake.engine;
 
 import dev.layercake.model.Forward;
 import dev.layercake.model.text.StreamingDetokenizer;
+import dev.layercake.model.text.Tokenizer;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.OptionalInt;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +24,8 @@ public final class Generation implements Iterable<String> {
     private final Sampler sampler;
     private final StreamingDetokenizer detokenizer;
     private final StopStrings stops;
-    private final List<Integer> eosTokens;
+    private final List<Integer> endTokens;
+    private final List<Integer> stopTokens;
     private final StringBuilder text = new StringBuilder();
 
     private int[] tokens = new int[16];
@@ -55,7 +58,17 @@ public final class Generation implements Iterable<String> {
         this.sampler = new Sampler(options, model.config().vocabularySize());
         this.detokenizer = model.tokenizer().stream(true);
         this.stops = new StopStrings(options.stopStrings());
-        this.eosTokens = model.config().eosTokens();
+        this.endTokens = model.endTokens();
+        this.stopTokens = stopTokens(options.stopStrings(), model.tokenizer());
+    }
+
+    /** Special tokens that are stop strings: a reader never sees their texts, so that they stop by their numbers. */
+    private static List<Integer> stopTokens(List<String> stopStrings, Tokenizer tokenizer) {
+        return stopStrings.stream()
+                .map(tokenizer::tokenId)
+                .filter(id -> id.isPresent() && tokenizer.isSpecial(id.getAsInt()))
+                .map(OptionalInt::getAsInt)
+                .toList();
     }
 
     /** What memory this needs, known before it starts. */
@@ -149,10 +162,10 @@ public final class Generation implements Iterable<String> {
             firstTokenNanos = System.nanoTime() - startNanos;
         }
         add(token);
-        if (eosTokens.contains(token)) {
+        if (endTokens.contains(token) || stopTokens.contains(token)) {
             // The end of the answer belongs to the next prompt: a chat template writes it there.
             tokenCount--;
-            return finish(FinishReason.STOP);
+            return finish(stopTokens.contains(token) ? FinishReason.STOP_STRING : FinishReason.STOP);
         }
         String piece = stops.push(detokenizer.push(token));
         text.append(piece);

@@ -16,7 +16,8 @@ import java.util.List;
  * @param repetitionPenalty divides positive and multiplies negative logits of recent tokens (CTRL, section 4.1); 1 for none
  * @param penaltyWindow how many of the last tokens, the prompt's included, count as recent
  * @param seed of the random numbers; the same seed, model, prompt and policy give the same tokens
- * @param stopStrings texts that end the answer and are not part of it, even where they span tokens
+ * @param stopStrings texts that end the answer and are not part of it, even where they span tokens; one that is exactly a
+ *     special token ends it by that token
  */
 public record GenerationOptions(
         int maxTokens,

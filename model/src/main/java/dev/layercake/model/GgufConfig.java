@@ -24,6 +24,10 @@ final class GgufConfig {
     static final String LONG_FACTORS = "rope_factors_long.weight";
     static final String SHORT_FACTORS = "rope_factors_short.weight";
 
+    /** The end of a text, of a turn, and of a message that a tool answers. */
+    static final List<String> END_KEYS =
+            List.of("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id");
+
     private final GgufFile file;
     private final GgufMetadata metadata;
     private final Architecture architecture;
@@ -163,7 +167,7 @@ final class GgufConfig {
 
     private List<Integer> eosTokens() {
         List<Integer> tokens = new ArrayList<>();
-        for (String key : List.of("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")) {
+        for (String key : END_KEYS) {
             int token = metadata.intValue(key, -1);
             if (token >= 0 && !tokens.contains(token)) {
                 tokens.add(token);

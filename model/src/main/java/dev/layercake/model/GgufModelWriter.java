@@ -73,10 +73,12 @@ public final class GgufModelWriter {
         if (config.bosToken() >= 0) {
             writer.metadata("tokenizer.ggml.bos_token_id", GgufValue.uint32(config.bosToken()));
         }
-        if (!config.eosTokens().isEmpty()) {
+        // Without a vocabulary to find the others in, the format has room for three.
+        int ends = Math.min(config.eosTokens().size(), GgufConfig.END_KEYS.size());
+        for (int end = 0; end < ends; end++) {
             writer.metadata(
-                    "tokenizer.ggml.eos_token_id",
-                    GgufValue.uint32(config.eosTokens().getFirst()));
+                    GgufConfig.END_KEYS.get(end),
+                    GgufValue.uint32(config.eosTokens().get(end)));
         }
     }
 

@@ -28,6 +28,7 @@ public final class Model implements AutoCloseable {
     private final Weights weights;
     private final List<TensorInfo> tensors;
     private final ModelText text;
+    private final Lazy<List<Integer>> endTokens;
     private final @Nullable ModelFiles files;
     private final Arena arena;
 
@@ -46,6 +47,7 @@ public final class Model implements AutoCloseable {
         this.weights = weights;
         this.tensors = List.copyOf(tensors);
         this.text = text;
+        this.endTokens = new Lazy<>(() -> text.endTokens(config));
         this.files = files;
         this.arena = arena;
     }
@@ -196,6 +198,16 @@ public final class Model implements AutoCloseable {
      */
     public Tokenizer tokenizer() {
         return text.tokenizer();
+    }
+
+    /**
+     * All tokens that end an answer: those that the configuration names, the tokenizer's own end, and control tokens whose text
+     * is a known end of a turn. Found at the first call.
+     *
+     * @throws LayercakeException (bad model) if the checkpoint has a tokenizer that cannot be used
+     */
+    public List<Integer> endTokens() {
+        return endTokens.get();
     }
 
     /** How a conversation is written for this model; empty if the checkpoint does not say. */

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param layers one per layer, bottom first
  * @param experts routing of the mixture-of-experts layers, null if there are none
  * @param bosToken token that begins a text, -1 for none
- * @param eosTokens tokens that end an answer
+ * @param eosTokens tokens that end an answer, as far as the configuration names them ({@link Model#endTokens} are all)
  */
 public record ModelConfig(
         String architecture,

@@ -8,11 +8,13 @@ import dev.layercake.model.text.ChatTemplates;
 import dev.layercake.model.text.GgufVocabulary;
 import dev.layercake.model.text.Tokenizer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import tools.jackson.databind.JsonNode;
 
 /** A checkpoint's tokenizer and chat template, each made when first asked for: inspecting a model needs neither. */
 final class ModelText {
@@ -20,16 +22,26 @@ final class ModelText {
     private static final Map<String, String> GGUF_NAMES =
             Map.of("bos_token", "bos", "eos_token", "eos", "unk_token", "unknown", "pad_token", "padding");
 
+    /** What the tokenizer's own configuration says of its tokens, by their texts. */
+    private record Declared(List<String> eosTexts, List<String> controlTexts) {
+        static final Declared NOTHING = new Declared(List.of(), List.of());
+    }
+
     private final Lazy<Tokenizer> tokenizer;
     private final Lazy<Optional<ChatTemplate>> chatTemplate;
+    private final Lazy<Declared> declared;
 
     private final boolean hasTokenizer;
 
     private ModelText(
-            boolean hasTokenizer, Supplier<Tokenizer> tokenizer, Supplier<Optional<ChatTemplate>> chatTemplate) {
+            boolean hasTokenizer,
+            Supplier<Tokenizer> tokenizer,
+            Supplier<Optional<ChatTemplate>> chatTemplate,
+            Supplier<Declared> declared) {
         this.hasTokenizer = hasTokenizer;
         this.tokenizer = new Lazy<>(tokenizer);
         this.chatTemplate = new Lazy<>(chatTemplate);
+        this.declared = new Lazy<>(declared);
     }
 
     /** Of the files beside a checkpoint's Safetensors. */
@@ -42,14 +54,18 @@ final class ModelText {
                                         () -> LayercakeException.badModel(
                                                 files.path()
                                                         + " has no tokenizer.json, which turns text into tokens: download it beside the weights"))),
-                () -> files.companion("config.json").map(Path::getParent).flatMap(ChatTemplates::fromFolder));
+                () -> files.companion("config.json").map(Path::getParent).flatMap(ChatTemplates::fromFolder),
+                () -> files.json("tokenizer_config.json")
+                        .map(ModelText::declared)
+                        .orElse(Declared.NOTHING));
     }
 
     static ModelText ofGguf(GgufMetadata metadata) {
         return new ModelText(
                 metadata.has("tokenizer.ggml.tokens"),
                 () -> Tokenizer.of(GgufVocabulary.of(metadata)),
-                () -> ggufTemplate(metadata));
+                () -> ggufTemplate(metadata),
+                () -> Declared.NOTHING);
     }
 
     private static Optional<ChatTemplate> ggufTemplate(GgufMetadata metadata) {
@@ -68,6 +84,19 @@ final class ModelText {
         return Optional.of(template.withSpecialTokens(specialTokens));
     }
 
+    /** The eos_token and the special ones of added_tokens_decoder in tokenizer_config.json. */
+    private static Declared declared(JsonNode config) {
+        List<String> controls = new ArrayList<>();
+        for (JsonNode token : config.path("added_tokens_decoder")) {
+            if (token.path("special").asBoolean(false)) {
+                controls.add(token.path("content").asString(""));
+            }
+        }
+        JsonNode eos = config.path("eos_token");
+        JsonNode text = eos.isObject() ? eos.path("content") : eos;
+        return new Declared(text.isString() ? List.of(text.stringValue()) : List.of(), controls);
+    }
+
     /** Of a model with random weights. */
     static ModelText none() {
         return new ModelText(
@@ -76,7 +105,8 @@ final class ModelText {
                     throw LayercakeException.badInput(
                             "a model with random weights has no tokenizer; use bench with it");
                 },
-                Optional::empty);
+                Optional::empty,
+                () -> Declared.NOTHING);
     }
 
     boolean hasTokenizer() {
@@ -85,6 +115,29 @@ final class ModelText {
 
     Tokenizer tokenizer() {
         return tokenizer.get();
+    }
+
+    /**
+     * The tokens that end an answer; without a tokenizer those that the configuration names.
+     *
+     * @throws LayercakeException (bad model) if the tokenizer or its configuration cannot be used
+     */
+    List<Integer> endTokens(ModelConfig config) {
+        if (!hasTokenizer) {
+            return config.eosTokens();
+        }
+        Declared known = declared.get();
+        return new TurnEnds(tokenizer(), templateSource(), known.controlTexts, config.vocabularySize())
+                .all(config.eosTokens(), known.eosTexts);
+    }
+
+    /** Empty also for a template that cannot be parsed: whoever needs it to write messages is told so there. */
+    private String templateSource() {
+        try {
+            return chatTemplate().map(ChatTemplate::source).orElse("");
+        } catch (LayercakeException e) {
+            return "";
+        }
     }
 
     Optional<ChatTemplate> chatTemplate() {
