@@ -132,6 +132,19 @@ final class GroupProduct {
         }
     }
 
+    /** {@code out[query] += factors[query] * sums[query]}, both [vectors][QUERIES]; factors as in {@link #weigh}. */
+    static void addScaled(long sums, int vectors, long factors, long out) {
+        for (int query = 0; query < QUERIES; query++) {
+            FloatVector factor = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, factors + query * QUERY_BYTES));
+            for (int vector = 0; vector < vectors; vector++) {
+                long at = vector * ROW_BYTES + query * Lanes.BYTES;
+                FloatVector.fromMemorySegment(FLOATS, ALL, sums + at, LITTLE)
+                        .fma(factor, FloatVector.fromMemorySegment(FLOATS, ALL, out + at, LITTLE))
+                        .intoMemorySegment(ALL, out + at, LITTLE);
+            }
+        }
+    }
+
     /** Puts into each lane the maximum over the four keys of its query. */
     static void spreadMaximum(long address) {
         FloatVector most = FloatVector.fromMemorySegment(FLOATS, ALL, address, LITTLE);

@@ -8,6 +8,10 @@ import org.jspecify.annotations.Nullable;
  * of the whole group are packed into panels. Blocks of keys and values are widened once per piece and multiplied with
  * all its panels; the softmax is online (FlashAttention's scheme) and runs down the lanes. Pieces are handed out by a
  * counter, those of the last tokens first, since these see most.
+ *
+ * <p>Blocks begin at multiples of their length counted in positions (of entries without gaps between them; otherwise from the
+ * first one's position on). So a query's result has the same bits in whatever piece it is, and whether or not entries in front
+ * that a sliding window has left behind are still there.
  */
 final class PrefillAttention {
     private static final int BLOCK = 128;
@@ -129,13 +133,20 @@ final class PrefillAttention {
             int last = panel.panels() - 1;
             int to = panel.visibleTo(last, entries, 0, entries.length());
             int from = panel.visibleFrom(0, entries, 0, to);
-            for (int slot = from; slot < to; slot += BLOCK) {
-                int count = Math.min(BLOCK, to - slot);
-                RowDecoder.decodeKeys(entries, slot, count, keys, keyStride, shape.headDim());
-                RowDecoder.decodeValues(entries, slot, count, values, valueStride, elements);
-                for (int i = 0; i <= last; i++) {
-                    attendBlock(i, entries, slot, count);
-                }
+            int blockEnd;
+            for (int slot = from; slot < to; slot = blockEnd) {
+                int blockStart = slot - Math.floorMod(slot + entries.position(0), BLOCK);
+                blockEnd = Math.min(blockStart + BLOCK, to);
+                attendSlots(entries, Math.max(0, blockStart), blockEnd, last);
+            }
+        }
+
+        private void attendSlots(KvRows entries, int slot, int end, int last) {
+            int count = end - slot;
+            RowDecoder.decodeKeys(entries, slot, count, keys, keyStride, shape.headDim());
+            RowDecoder.decodeValues(entries, slot, count, values, valueStride, elements);
+            for (int i = 0; i <= last; i++) {
+                attendBlock(i, entries, slot, count);
             }
         }
 

@@ -76,6 +76,22 @@ final class RandomEntries {
         target.copyEntry(source, slot, target.length() - 1, room);
     }
 
+    /** The same entries without those of the first pages. */
+    static KvRows[] withoutPages(KvRows[] rows, int pages) {
+        KvRows[] fewer = new KvRows[rows.length];
+        for (int head = 0; head < rows.length; head++) {
+            KvRows all = rows[head];
+            fewer[head] = new KvRows(all.keyType(), all.valueType(), all.headDim(), all.rowsPerPage());
+            for (int page = pages; page < all.pageCount(); page++) {
+                fewer[head].addPage(all.page(page));
+            }
+            for (int slot = pages * all.rowsPerPage(); slot < all.length(); slot++) {
+                fewer[head].append(all.position(slot));
+            }
+        }
+        return fewer;
+    }
+
     private void fill(Tensor row, float magnitude) {
         for (int i = 0; i < row.columns(); i++) {
             row.set(0, i, (float) random.nextGaussian() * magnitude);
