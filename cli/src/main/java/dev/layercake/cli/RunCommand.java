@@ -12,7 +12,7 @@ import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
 import dev.layercake.kv.policy.PositionRule;
-import dev.layercake.model.text.Tokenizer;
+import dev.layercake.model.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;

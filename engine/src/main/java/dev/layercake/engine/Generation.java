@@ -1,8 +1,8 @@
 package dev.layercake.engine;
 
 import dev.layercake.model.Forward;
-import dev.layercake.model.text.StreamingDetokenizer;
-import dev.layercake.model.text.Tokenizer;
+import dev.layercake.model.tokenizer.StreamingDetokenizer;
+import dev.layercake.model.tokenizer.Tokenizer;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;

@@ -8,7 +8,7 @@ import dev.layercake.model.Forward;
 import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
-import dev.layercake.model.text.Tokenizer;
+import dev.layercake.model.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -2,7 +2,7 @@ package dev.layercake.eval;
 
 import dev.layercake.engine.LanguageModel;
 import dev.layercake.kernels.LayercakeException;
-import dev.layercake.model.text.Tokenizer;
+import dev.layercake.model.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

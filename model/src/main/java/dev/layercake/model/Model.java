@@ -9,7 +9,7 @@ import dev.layercake.model.format.ModelFiles;
 import dev.layercake.model.format.TensorInfo;
 import dev.layercake.model.format.TensorSource;
 import dev.layercake.model.text.ChatTemplate;
-import dev.layercake.model.text.Tokenizer;
+import dev.layercake.model.tokenizer.Tokenizer;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;

@@ -5,8 +5,7 @@ import dev.layercake.model.format.GgufMetadata;
 import dev.layercake.model.format.ModelFiles;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplates;
-import dev.layercake.model.text.GgufVocabulary;
-import dev.layercake.model.text.Tokenizer;
+import dev.layercake.model.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -39,9 +38,11 @@ final class ModelText {
             Supplier<Optional<ChatTemplate>> chatTemplate,
             Supplier<Declared> declared) {
         this.hasTokenizer = hasTokenizer;
-        this.tokenizer = new Lazy<>(tokenizer);
         this.chatTemplate = new Lazy<>(chatTemplate);
         this.declared = new Lazy<>(declared);
+        this.tokenizer = new Lazy<>(() -> tokenizer
+                .get()
+                .withControlTokens(templateSource(), this.declared.get().controlTexts()));
     }
 
     /** Of the files beside a checkpoint's Safetensors. */
@@ -63,7 +64,7 @@ final class ModelText {
     static ModelText ofGguf(GgufMetadata metadata) {
         return new ModelText(
                 metadata.has("tokenizer.ggml.tokens"),
-                () -> Tokenizer.of(GgufVocabulary.of(metadata)),
+                () -> Tokenizer.of(metadata),
                 () -> ggufTemplate(metadata),
                 () -> Declared.NOTHING);
     }

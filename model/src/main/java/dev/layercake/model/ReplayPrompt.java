@@ -4,7 +4,7 @@ import dev.layercake.kv.ContextReplay;
 import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
-import dev.layercake.model.text.Tokenizer;
+import dev.layercake.model.tokenizer.Tokenizer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;

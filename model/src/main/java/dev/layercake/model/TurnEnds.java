@@ -1,6 +1,6 @@
 package dev.layercake.model;
 
-import dev.layercake.model.text.Tokenizer;
+import dev.layercake.model.tokenizer.Tokenizer;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;

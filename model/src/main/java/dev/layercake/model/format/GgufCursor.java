@@ -152,12 +152,18 @@ final class GgufCursor {
         return bytes.asSlice(take(length * bytesEach, place), length * bytesEach);
     }
 
-    private String[] strings(int length, String place) {
-        String[] strings = new String[length];
+    private GgufStrings strings(int length, String place) {
+        int[] starts = new int[length];
+        int[] ends = new int[length];
+        long begin = position;
         for (int i = 0; i < length; i++) {
-            strings[i] = string(place);
+            int size = (int) count(place, 1);
+            starts[i] = (int) (take(size, place) - begin);
+            ends[i] = starts[i] + size;
         }
-        return strings;
+        byte[] copy = new byte[(int) (position - begin)];
+        MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, begin, copy, 0, copy.length);
+        return new GgufStrings(copy, starts, ends);
     }
 
     private GgufValue[] arrays(int length, String place, int depth) {

@@ -4,7 +4,6 @@ import dev.layercake.kernels.LayercakeException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -103,10 +102,10 @@ public final class GgufMetadata {
     }
 
     /** An array of strings; unmodifiable. */
-    public List<String> strings(String key) {
+    public GgufStrings strings(String key) {
         GgufValue value = value(key);
-        if (value.content() instanceof String[] strings) {
-            return List.of(strings);
+        if (value.content() instanceof GgufStrings strings) {
+            return strings;
         }
         throw wrongType(key, value, "an array of strings");
     }

@@ -35,7 +35,7 @@ public final class GgufValue {
     /**
      * An array.
      *
-     * @param content a primitive array as wide as the type (bytes for BOOL), String[] or, for nested arrays, GgufValue[];
+     * @param content a primitive array as wide as the type (bytes for BOOL), {@link GgufStrings} or, for nested arrays, GgufValue[];
      *     never changed afterwards
      */
     static GgufValue array(GgufType elementType, Object content) {
@@ -91,7 +91,7 @@ public final class GgufValue {
     }
 
     public static GgufValue strings(List<String> values) {
-        return array(GgufType.STRING, values.toArray(String[]::new));
+        return array(GgufType.STRING, GgufStrings.of(values));
     }
 
     public static GgufValue floats(float... values) {
@@ -137,6 +137,7 @@ public final class GgufValue {
             case long[] longs -> longs.length;
             case float[] floats -> floats.length;
             case double[] doubles -> doubles.length;
+            case GgufStrings strings -> strings.size();
             case Object[] objects -> objects.length;
             default -> 1;
         };
@@ -201,6 +202,7 @@ public final class GgufValue {
         return switch (content) {
             case float[] floats -> String.valueOf(floats[index]);
             case double[] doubles -> String.valueOf(doubles[index]);
+            case GgufStrings strings -> strings.get(index);
             case Object[] objects -> objects[index].toString();
             default ->
                 elementType == GgufType.BOOL

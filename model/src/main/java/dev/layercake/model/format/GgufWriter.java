@@ -160,7 +160,7 @@ public final class GgufWriter {
                         number(Double.doubleToRawLongBits(number), Double.BYTES);
                     }
                 }
-                case String[] strings -> {
+                case GgufStrings strings -> {
                     for (String string : strings) {
                         string(string);
                     }

@@ -1,0 +1,135 @@
+package dev.layercake.model.tokenizer;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way from a text to tokens: added tokens are found, what lies between is normalized, cut into words and given to the
+ * model. Immutable but for a few work areas that threads lend from it.
+ */
+final class TextEncoder {
+    private static final int MOST_IDLE = 4;
+
+    private final TokenizerParts parts;
+    private final BitSet guarded;
+    private final BitSet neverProduced;
+    private final AddedTokenFinder inText;
+    private final AddedTokenFinder inNormalized;
+    private final ConcurrentLinkedQueue<Workspace> idle = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger idleCount = new AtomicInteger();
+
+    /** @param guarded control tokens: marked names of them are ordinary text, and no model makes them */
+    TextEncoder(TokenizerParts parts, BitSet guarded) {
+        this.parts = parts;
+        this.guarded = guarded;
+        neverProduced = (BitSet) guarded.clone();
+        if (parts.unknown() >= 0) {
+            neverProduced.clear(parts.unknown());
+        }
+        List<AddedToken> plain = new ArrayList<>();
+        List<AddedToken> normalized = new ArrayList<>();
+        List<String> normalizedContents = new ArrayList<>();
+        for (AddedToken token : parts.added()) {
+            if (!token.normalized()) {
+                plain.add(token);
+            } else {
+                String content = normalize(token.content(), new Workspace());
+                if (!content.isEmpty()) {
+                    normalized.add(token);
+                    normalizedContents.add(content);
+                }
+            }
+        }
+        inText = new AddedTokenFinder(
+                plain, plain.stream().map(AddedToken::content).toList());
+        inNormalized = new AddedTokenFinder(normalized, normalizedContents);
+    }
+
+    /**
+     * Cuts a text.
+     *
+     * @param text with or without {@link Guard#MARK marks}, well-formed
+     * @param continues whether it goes on after a text that did not end with an added token
+     */
+    int[] encode(String text, boolean addSpecialTokens, boolean continues, TextWatch watch) {
+        Workspace work = borrow();
+        work.watch = watch;
+        work.neverProduced = neverProduced;
+        work.tokens.clear();
+        watch.look(0);
+        Surroundings around = addSpecialTokens ? parts.surroundings() : Surroundings.NONE;
+        work.tokens.addAll(around.before(), 0, around.before().length);
+        Guard.Unmarked unmarked = Guard.Unmarked.of(text);
+        String plain = unmarked.text();
+        AddedTokenFinder.Exempt exempt = !unmarked.hasMarks()
+                ? null
+                : (token, start, end) -> guarded.get(token.id()) && unmarked.inside(start, end);
+        if (inText.isEmpty()) {
+            stretch(plain, 0, plain.length(), unmarked, continues, work);
+        } else {
+            inText.cut(plain, exempt, (start, end, token) -> {
+                if (token != null) {
+                    work.tokens.add(token.id());
+                    watch.passed(end - start, work.tokens.size());
+                } else {
+                    stretch(plain, start, end, unmarked, continues, work);
+                }
+            });
+        }
+        work.tokens.addAll(around.after(), 0, around.after().length);
+        watch.requireAtMost(work.tokens.size());
+        int[] tokens = work.tokens.toArray();
+        giveBack(work);
+        return tokens;
+    }
+
+    private void stretch(String text, int start, int end, Guard.Unmarked unmarked, boolean continues, Workspace work) {
+        if (start == end) {
+            return;
+        }
+        boolean first = start == 0;
+        work.continues = continues && first;
+        if (parts.normalizer() == null && inNormalized.isEmpty()) {
+            parts.words().accept(text, start, end, first, work);
+            return;
+        }
+        String normalized = normalize(text.substring(start, end), work);
+        // Where marks are in the normalized text is not known; all names of control tokens in it are text then.
+        AddedTokenFinder.Exempt exempt =
+                unmarked.inside(start, end) ? (token, from, to) -> guarded.get(token.id()) : null;
+        inNormalized.cut(normalized, exempt, (from, to, token) -> {
+            if (token != null) {
+                work.tokens.add(token.id());
+            } else {
+                parts.words().accept(normalized, from, to, first && from == 0, work);
+            }
+        });
+    }
+
+    private String normalize(String text, Workspace work) {
+        TextRule normalizer = parts.normalizer();
+        return normalizer == null ? text : normalizer.apply(text, work);
+    }
+
+    // A work area that an exception left in the middle of a text is not used again.
+    private Workspace borrow() {
+        @Nullable Workspace work = idle.poll();
+        if (work == null) {
+            return new Workspace();
+        }
+        idleCount.decrementAndGet();
+        return work;
+    }
+
+    private void giveBack(Workspace work) {
+        if (idleCount.incrementAndGet() <= MOST_IDLE) {
+            idle.add(work);
+        } else {
+            idleCount.decrementAndGet();
+        }
+    }
+}

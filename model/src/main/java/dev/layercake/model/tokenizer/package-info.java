@@ -1,0 +1,4 @@
+@NullMarked
+package dev.layercake.model.tokenizer;
+
+import org.jspecify.annotations.NullMarked;

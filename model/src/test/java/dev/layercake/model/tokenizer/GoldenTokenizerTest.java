@@ -1,0 +1,140 @@
+package dev.layercake.model.tokenizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Every folder of golden/tokenizer: ids, pieces and text, exactly; and text put together token by token. */
+class GoldenTokenizerTest {
+    private static final JsonMapper MAPPER = new JsonMapper();
+
+    @TestFactory
+    Stream<DynamicTest> encodesAndDecodesAsTheReference() throws IOException, URISyntaxException {
+        return perFolder(this::compareWithExpected);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> decodesAnyTokensAsTheNativeLibrary() throws IOException, URISyntaxException {
+        return perFolder(folder -> {
+            Tokenizer tokenizer = Tokenizer.of(folder.resolve("tokenizer.json"));
+            NativeTokenizer oracle = new NativeTokenizer(Files.readString(folder.resolve("tokenizer.json")));
+            // Rows of byte tokens are where our decoding deliberately differs; StreamingDetokenizerTest has those.
+            int[] usable = usableTokens(tokenizer);
+            Random random = new Random(11);
+            for (int round = 0; round < 500; round++) {
+                int[] ids = new int[random.nextInt(20)];
+                for (int i = 0; i < ids.length; i++) {
+                    ids[i] = usable[random.nextInt(usable.length)];
+                }
+                for (boolean skip : new boolean[] {false, true}) {
+                    assertThat(tokenizer.decode(ids, skip))
+                            .as("%s %s", Arrays.toString(ids), skip)
+                            .isEqualTo(oracle.decode(ids, skip));
+                    assertThat(streamed(tokenizer, ids, skip)).isEqualTo(tokenizer.decode(ids, skip));
+                }
+            }
+        });
+    }
+
+    private void compareWithExpected(Path folder) throws IOException {
+        Tokenizer tokenizer = Tokenizer.of(folder.resolve("tokenizer.json"));
+        JsonNode cases = MAPPER.readTree(Files.readAllBytes(folder.resolve("expected.json")));
+        assertThat(cases.size()).isPositive();
+        for (JsonNode expected : cases) {
+            String text = expected.path("text").asString();
+            int[] ids = integers(expected.path("ids"));
+            int[] plain = integers(expected.path("ids_no_special"));
+            assertThat(tokenizer.encode(text, true)).as(text).containsExactly(ids);
+            assertThat(tokenizer.encode(text, false)).as(text).containsExactly(plain);
+            List<String> pieces = new ArrayList<>();
+            for (int id : plain) {
+                pieces.add(tokenizer.token(id).orElseThrow());
+            }
+            List<String> expectedPieces = new ArrayList<>();
+            expected.path("tokens_no_special").forEach(piece -> expectedPieces.add(piece.asString()));
+            assertThat(pieces).as(text).isEqualTo(expectedPieces);
+            String decoded = expected.path("decoded").asString();
+            String readable = expected.path("decoded_skip_special").asString();
+            assertThat(tokenizer.decode(plain, false)).isEqualTo(decoded);
+            assertThat(tokenizer.decode(plain, true)).isEqualTo(readable);
+            assertThat(streamed(tokenizer, plain, false)).isEqualTo(decoded);
+            assertThat(streamed(tokenizer, plain, true)).isEqualTo(readable);
+        }
+    }
+
+    private static Stream<DynamicTest> perFolder(FolderCheck check) throws IOException, URISyntaxException {
+        Path root = goldenFolder();
+        if (!Files.isDirectory(root)) {
+            return Stream.of(DynamicTest.dynamicTest(
+                    "tokenizer", () -> abort("no folder tokenizer in the golden folder " + root)));
+        }
+        List<Path> folders;
+        try (Stream<Path> entries = Files.list(root)) {
+            folders = entries.filter(entry -> Files.isRegularFile(entry.resolve("expected.json")))
+                    .sorted()
+                    .toList();
+        }
+        assertThat(folders).isNotEmpty();
+        return folders.stream()
+                .map(folder -> DynamicTest.dynamicTest(folder.getFileName().toString(), () -> check.check(folder)));
+    }
+
+    private static Path goldenFolder() throws URISyntaxException {
+        String elsewhere = System.getProperty("layercake.golden", "");
+        if (!elsewhere.isEmpty()) {
+            return Path.of(elsewhere, "tokenizer");
+        }
+        return Path.of(
+                GoldenTokenizerTest.class.getResource("/golden/tokenizer").toURI());
+    }
+
+    static String streamed(Tokenizer tokenizer, int[] ids, boolean skipSpecial) {
+        StreamingDetokenizer stream = tokenizer.stream(skipSpecial);
+        StringBuilder text = new StringBuilder();
+        for (int id : ids) {
+            String part = stream.push(id);
+            assertThat(part.isEmpty() || !Character.isHighSurrogate(part.charAt(part.length() - 1)))
+                    .isTrue();
+            text.append(part);
+        }
+        return text.append(stream.flush()).toString();
+    }
+
+    private static int[] usableTokens(Tokenizer tokenizer) {
+        boolean byteFallback = tokenizer.tokenId("<0x41>").isPresent();
+        return IntStream.range(0, tokenizer.vocabularySize())
+                .filter(id -> !byteFallback
+                        || tokenizer
+                                .token(id)
+                                .filter(piece -> PieceDecoder.SentencePiece.byteOf(piece) < 0)
+                                .isPresent())
+                .toArray();
+    }
+
+    private static int[] integers(JsonNode array) {
+        int[] values = new int[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = array.get(i).intValue();
+        }
+        return values;
+    }
+
+    @FunctionalInterface
+    private interface FolderCheck {
+        void check(Path folder) throws IOException;
+    }
+}
