@@ -225,11 +225,17 @@ public final class LanguageModel implements AutoCloseable {
                         newTokens),
                 policy,
                 promptTokens,
+                (long) promptTokens + newTokens,
                 0);
     }
 
-    /** @param heldBytes KV memory that the session has already */
-    MemoryPlan plan(KvPlan kv, KvPolicy policy, int promptTokens, long heldBytes) {
+    /**
+     * What a turn would need.
+     *
+     * @param textTokens of the text in the end
+     * @param heldBytes KV memory that the session has already
+     */
+    MemoryPlan plan(KvPlan kv, KvPolicy policy, int promptTokens, long textTokens, long heldBytes) {
         KvPool existing = pool;
         // Pages that were used before and are free now still belong to this process.
         long idlePages = existing == null ? 0 : existing.peakBytes() - existing.bytesInUse();
@@ -239,7 +245,8 @@ public final class LanguageModel implements AutoCloseable {
                 kv.peakBytes(),
                 kv.keptBytes(),
                 kv.fullBytes(),
-                Math.max(Forward.prefillBytes(model, promptTokens), Forward.replayBytes(model, policy, tokens(kv)))
+                Math.max(Forward.prefillBytes(model, promptTokens), Forward.replayBytes(model, policy, (int)
+                                Math.min(Integer.MAX_VALUE / 2, textTokens)))
                         + judgingBytes(policy, promptTokens)
                         + forward.gateBytes(policy, promptTokens)
                         + slowInRam(kv, policy),
@@ -249,12 +256,6 @@ public final class LanguageModel implements AutoCloseable {
     /** Positions that must be free behind a cache's text and so many further tokens for its policy to cut it. */
     int replayTokens(KvCache cache, int newTokens) {
         return forward.replayTokens(cache, newTokens);
-    }
-
-    /** Tokens of the text in the end. */
-    private int tokens(KvPlan kv) {
-        long heads = (long) model.config().layerCount() * model.config().kvHeads();
-        return (int) Math.min(Integer.MAX_VALUE / 2, kv.fullEntries() / heads);
     }
 
     /** Bytes of a slow tier that is no file. */

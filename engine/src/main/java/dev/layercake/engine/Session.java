@@ -415,8 +415,12 @@ public final class Session implements AutoCloseable {
     private MemoryPlan reserve(int promptTokens, int maxTokens) {
         return owner.exclusively(() -> {
             var kvPlan = cache.plan(promptTokens, maxTokens);
-            MemoryPlan plan =
-                    owner.plan(kvPlan, policy(), promptTokens, cache.lease().bytesInUse());
+            MemoryPlan plan = owner.plan(
+                    kvPlan,
+                    policy(),
+                    promptTokens,
+                    (long) cache.tokensSeen() + promptTokens + maxTokens,
+                    cache.lease().bytesInUse());
             plan.requireFits();
             cache.reserve(promptTokens, maxTokens);
             return plan;

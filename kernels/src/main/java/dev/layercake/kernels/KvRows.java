@@ -24,6 +24,9 @@ public final class KvRows {
     private final long valueRowBytes;
     private long[] pages = new long[1];
     private int pageCount;
+    /** The row of the first page in which slot 0 lies: those before it have been forgotten. */
+    private int firstRow;
+
     private int[] positions = new int[0];
     /** How near a query must be to see a slot: at a distance below this; empty if no slot is hidden. */
     private int[] reaches = new int[0];
@@ -37,6 +40,8 @@ public final class KvRows {
     private @Nullable BitSet withheld;
     /** Slots that are withheld or not together; 0 if each is for itself. */
     private int withheldRun;
+    /** Slots of the first such run that are no more there. */
+    private int withheldOffset;
 
     public KvRows(RowType keyType, RowType valueType, int headDim, int rowsPerPage) {
         if (rowsPerPage < 1) {
@@ -87,7 +92,7 @@ public final class KvRows {
 
     /** Entries for which there are pages. */
     public int capacity() {
-        return (int) Math.min(Integer.MAX_VALUE, (long) pageCount * rowsPerPage);
+        return (int) Math.min(Integer.MAX_VALUE, (long) pageCount * rowsPerPage - firstRow);
     }
 
     public int pageCount() {
@@ -101,17 +106,40 @@ public final class KvRows {
 
     /** Address of the block of keys in which a slot's key lies; its first row is at a multiple of the block's rows. */
     long keyBlock(int slot) {
-        int inPage = slot % rowsPerPage;
-        int rows = ((ChannelBits) keyType).rows();
-        return pages[slot / rowsPerPage] + (inPage - inPage % rows) * keyRowBytes;
+        return keyAddress(slot) - rowInBlock(slot) * keyRowBytes;
+    }
+
+    /** The row of its block of keys in which a slot's key lies. */
+    int rowInBlock(int slot) {
+        return (slot + firstRow) % ((ChannelBits) keyType).rows();
     }
 
     public long keyAddress(int slot) {
-        return pages[slot / rowsPerPage] + (slot % rowsPerPage) * keyRowBytes;
+        int row = slot + firstRow;
+        return pages[row / rowsPerPage] + (row % rowsPerPage) * keyRowBytes;
     }
 
     public long valueAddress(int slot) {
-        return pages[slot / rowsPerPage] + rowsPerPage * keyRowBytes + (slot % rowsPerPage) * valueRowBytes;
+        int row = slot + firstRow;
+        return pages[row / rowsPerPage] + rowsPerPage * keyRowBytes + (row % rowsPerPage) * valueRowBytes;
+    }
+
+    /** Consecutive slots from {@code slot} on that lie in one page. */
+    int leftInPage(int slot) {
+        return rowsPerPage - (slot + firstRow) % rowsPerPage;
+    }
+
+    /** The row of the first page in which slot 0 lies; see {@link #dropFirst}. */
+    public int firstRow() {
+        return firstRow;
+    }
+
+    /** Lets slot 0 lie in a row of the first page, below {@link #rowsPerPage}; there must be no entries. */
+    public void firstRow(int row) {
+        if (length > 0 || row < 0 || row >= rowsPerPage) {
+            throw new IllegalArgumentException("row " + row + " for " + length + " entries");
+        }
+        firstRow = row;
     }
 
     /** Further entries of the same head, which attention reads along with these; null if there are none. */
@@ -219,7 +247,7 @@ public final class KvRows {
     /** Widens the key at a slot to packed float32 in memory, in plain arithmetic. */
     void decodeKey(int slot, long target) {
         if (keyType instanceof ChannelBits blocks) {
-            ChannelBitCodec.decode(blocks, keyBlock(slot), slot % blocks.rows(), target, headDim);
+            ChannelBitCodec.decode(blocks, keyBlock(slot), rowInBlock(slot), target, headDim);
             return;
         }
         if (keyType instanceof SomeChannels some) {
@@ -277,7 +305,7 @@ public final class KvRows {
         if (source.headDim != headDim
                 || room.columns() != headDim
                 || room.rows() != blocks.rows()
-                || slot % blocks.rows() != 0) {
+                || rowInBlock(slot) != 0) {
             throw new IllegalArgumentException("a block of " + blocks + " at " + slot + " through " + room);
         }
         for (int row = 0; row < blocks.rows(); row++) {
@@ -296,17 +324,24 @@ public final class KvRows {
         withheldRun = 0;
     }
 
+    /** Takes slots out of the attention of single tokens, those of runs that begin at slot 0. */
+    public void withhold(BitSet slots, int run) {
+        withhold(slots, run, 0);
+    }
+
     /**
      * Takes slots out of the attention of single tokens, which then does not read them.
      *
-     * @param run slots that are taken out together, or not: slots {@code [i * run, (i + 1) * run)} for each i
+     * @param run slots that are taken out together, or not: slots {@code [i * run - offset, (i + 1) * run - offset)} for each i
+     * @param offset slots by which the first run is shorter than the others, less than {@code run}
      */
-    public void withhold(BitSet slots, int run) {
-        if (run < 1) {
-            throw new IllegalArgumentException("runs of " + run);
+    public void withhold(BitSet slots, int run, int offset) {
+        if (run < 1 || offset < 0 || offset >= run) {
+            throw new IllegalArgumentException("runs of " + run + " from " + offset + " on");
         }
         withheld = slots;
         withheldRun = run;
+        withheldOffset = offset;
     }
 
     /** Whether a slot is taken out of the attention of single tokens. */
@@ -325,8 +360,8 @@ public final class KvRows {
 
     /** Consecutive slots from {@code slot} on that lie in one page and that a single token reads together or not at all. */
     int together(int slot) {
-        int inPage = rowsPerPage - slot % rowsPerPage;
-        return withheldRun == 0 ? inPage : Math.min(inPage, withheldRun - slot % withheldRun);
+        int inPage = leftInPage(slot);
+        return withheldRun == 0 ? inPage : Math.min(inPage, withheldRun - (slot + withheldOffset) % withheldRun);
     }
 
     private void multiply(long target, long factors) {
@@ -417,6 +452,31 @@ public final class KvRows {
         }
     }
 
+    /**
+     * Forgets the entries at the first slots; the others are slots 0, 1, ... from then on, and stay in the rows where they are,
+     * so that their places within pages, and with them the order in which kernels add up, do not depend on what was forgotten.
+     * Pages before the first entry stay until {@link #removeFirstPage}.
+     */
+    public void dropFirst(int count) {
+        if (count < 0 || count > length || reaches.length > 0) {
+            throw new IllegalArgumentException(count + " of " + length + ", some of which may be hidden");
+        }
+        System.arraycopy(positions, count, positions, 0, length - count);
+        firstRow += count;
+        truncate(length - count);
+    }
+
+    /** Takes the first page off if no entry lies in it any more; returns its address, or 0. */
+    public long removeFirstPage() {
+        if (pageCount == 0 || firstRow < rowsPerPage) {
+            return 0;
+        }
+        long first = pages[0];
+        System.arraycopy(pages, 1, pages, 0, --pageCount);
+        firstRow -= rowsPerPage;
+        return first;
+    }
+
     /** Adds a page of {@code rowsPerPage * (keyRowBytes + valueRowBytes)} bytes at the end. */
     public void addPage(long address) {
         if (pageCount == pages.length) {
@@ -427,7 +487,7 @@ public final class KvRows {
 
     /** Takes the last page off; no entry may lie in it. Returns its address. */
     public long removePage() {
-        if (pageCount == 0 || length > (pageCount - 1) * rowsPerPage) {
+        if (pageCount == 0 || length + firstRow > (pageCount - 1) * rowsPerPage) {
             throw new IllegalStateException("the last page of " + pageCount + " is in use (" + length + " entries)");
         }
         return pages[--pageCount];

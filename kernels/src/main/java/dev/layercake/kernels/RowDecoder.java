@@ -135,7 +135,7 @@ final class RowDecoder {
     /** Widens the keys that lie in the block of the first slot; returns how many. */
     private static int decodeBlock(
             ChannelBits type, KvRows entries, int slot, int count, long target, long targetStride, int padded) {
-        int row = slot % type.rows();
+        int row = entries.rowInBlock(slot);
         int run = Math.min(count, type.rows() - row);
         SimdLowBits.decode(type, entries.keyBlock(slot), row, run, entries.headDim(), target, targetStride);
         for (int i = 0; i < run && padded > entries.headDim(); i++) {
@@ -148,7 +148,7 @@ final class RowDecoder {
 
     /** How many of {@code count} slots from {@code slot} on lie in its page. */
     private static int run(KvRows entries, int slot, int count) {
-        return Math.min(count, entries.rowsPerPage() - slot % entries.rowsPerPage());
+        return Math.min(count, entries.leftInPage(slot));
     }
 
     private static void decode(RowType rowType, long source, int elements, long target) {

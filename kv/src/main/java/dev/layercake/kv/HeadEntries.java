@@ -70,6 +70,41 @@ final class HeadEntries {
         return Objects.requireNonNull(bounds, "bounds of keys");
     }
 
+    /** Remembers what is kept in few bits; see {@link LowTier#mark}. */
+    void markLow() {
+        if (low != null) {
+            low.mark();
+        }
+    }
+
+    /** See {@link LowTier#marked}. */
+    int markedLow() {
+        return low == null ? 0 : low.marked();
+    }
+
+    /** The positions of slots of the low tier; those beyond its end are the first slots of what is kept in full. */
+    int[] positionsInLow(int[] slots) {
+        int[] positions = new int[slots.length];
+        for (int i = 0; i < slots.length; i++) {
+            int slot = slots[i];
+            positions[i] = slot < lowLength() ? lowRows().position(slot) : rows.position(slot - lowLength());
+        }
+        Arrays.sort(positions);
+        return positions;
+    }
+
+    /** The slots of the low tier, ascending, whose positions are among some, ascending too. */
+    int[] slotsInLow(int[] positions) {
+        int[] slots = new int[positions.length];
+        int count = 0;
+        for (int slot = 0; slot < lowLength(); slot++) {
+            if (Arrays.binarySearch(positions, lowRows().position(slot)) >= 0) {
+                slots[count++] = slot;
+            }
+        }
+        return Arrays.copyOf(slots, count);
+    }
+
     /** Pages of all tiers. */
     int pageCount() {
         return rows.pageCount()
@@ -199,6 +234,42 @@ final class HeadEntries {
         shorten(newLength);
     }
 
+    /**
+     * Forgets the entries whose positions are below one, in whatever form, because nothing that comes can see them.
+     *
+     * @return how many of the first slots they were; the others are slots 0, 1, ... now
+     */
+    int dropBelow(int oldest) {
+        if (oldest <= 0) {
+            return 0;
+        }
+        int first = 0;
+        while (first < rows.length() && rows.position(first) < oldest) {
+            first++;
+        }
+        int gone = entries.dropBelow(oldest, ordered ? order : null);
+        if (low != null) {
+            gone += low.dropBelow(oldest);
+        }
+        if (bounds != null) {
+            bounds.dropFirst(first);
+        }
+        lease.countEntries(-gone);
+        return first;
+    }
+
+    /** How many entries kept in full have positions below one. */
+    int countBelow(int oldest) {
+        int count = 0;
+        if (oldest <= 0) {
+            return 0;
+        }
+        for (int slot = 0; slot < rows.length(); slot++) {
+            count += rows.position(slot) < oldest ? 1 : 0;
+        }
+        return count;
+    }
+
     /** Takes the last entry back, as if it had not come. */
     void takeBack() {
         takeBack(1);
@@ -320,19 +391,12 @@ final class HeadEntries {
 
     /** Keeps all but the entry at one place of the logical order in full: the last slot's row fills the hole. */
     void evictOne(int place) {
-        int last = rows.length() - 1;
         int hole = order[place];
         retire(hole);
-        System.arraycopy(order, place + 1, order, place, last - place);
-        if (hole != last) {
-            entries.copy(last, hole);
-            int moved = last - 1;
-            while (order[moved] != last) {
-                moved--;
-            }
-            order[moved] = hole;
+        entries.fillHole(hole, order);
+        if (low == null) {
+            lease.countEntries(-1);
         }
-        shorten(last);
     }
 
     /** Keeps the entries at some places of the logical order, in full, which become its places 0, 1, .... */

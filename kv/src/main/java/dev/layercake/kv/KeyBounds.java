@@ -14,6 +14,11 @@ final class KeyBounds {
     private final float[] key;
     private final float[] high;
     private final float[] low;
+    /** Slots that have been forgotten before slot 0. */
+    private int gone;
+
+    /** Pages of them that were forgotten as a whole. */
+    private int pagesGone;
 
     KeyBounds(KvLease lease, TierLayout.Bounds layout, int headDim) {
         this.pages = new PagedRows(lease, layout.type(), layout.type(), headDim, layout.rowsPerPage());
@@ -33,21 +38,35 @@ final class KeyBounds {
         return pages.rows().pageCount();
     }
 
+    /** By how many slots the first page is shorter than the others, because these have been forgotten. */
+    int offset() {
+        return gone % pageEntries;
+    }
+
+    /** Forgets the first slots, and pages that are then empty. */
+    void dropFirst(int slots) {
+        gone = Math.addExact(gone, slots);
+        int emptied = gone / pageEntries - pagesGone;
+        pagesGone += emptied;
+        pages.dropFirst(Math.min(emptied, pages.length()), null);
+    }
+
     /** Bounds the pages that have become full. */
     void follow(KvRows entries) {
-        int full = entries.length() / pageEntries;
+        int full = (offset() + entries.length()) / pageEntries;
         if (full > pages.length()) {
             pages.reserve(full - pages.length());
         }
         for (int page = pages.length(); page < full; page++) {
-            bound(entries, page * pageEntries);
+            int end = (page + 1) * pageEntries - offset();
+            bound(entries, Math.max(0, end - pageEntries), end);
         }
     }
 
-    private void bound(KvRows entries, int firstSlot) {
+    private void bound(KvRows entries, int firstSlot, int end) {
         Arrays.fill(high, Float.NEGATIVE_INFINITY);
         Arrays.fill(low, Float.POSITIVE_INFINITY);
-        for (int slot = firstSlot; slot < firstSlot + pageEntries; slot++) {
+        for (int slot = firstSlot; slot < end; slot++) {
             entries.readKey(slot, key);
             for (int channel = 0; channel < key.length; channel++) {
                 high[channel] = Math.max(high[channel], key[channel]);
@@ -61,11 +80,15 @@ final class KeyBounds {
     }
 
     void clear() {
+        gone = 0;
+        pagesGone = 0;
         pages.clear();
     }
 
     /** Takes what another holds, on pages of its own; this one must be empty. */
     void copyFrom(KeyBounds other) {
+        gone = other.gone;
+        pagesGone = other.pagesGone;
         pages.copyFrom(other.pages);
     }
 }

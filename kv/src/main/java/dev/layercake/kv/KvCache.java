@@ -5,6 +5,7 @@ import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.HeadProfile;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Lookback;
 import dev.layercake.kv.policy.PositionRule;
 import dev.layercake.kv.policy.Retention;
 import dev.layercake.kv.policy.Rotary;
@@ -26,6 +27,7 @@ public final class KvCache implements AutoCloseable {
     private final KvPolicy policy;
     private final KvLease lease;
     private final LayerEntries[] layers;
+    private final Lookback lookback;
     private final StepJudge judge;
     private final @Nullable SlowCopy slow;
     private final @Nullable Prefetch prefetch;
@@ -51,9 +53,10 @@ public final class KvCache implements AutoCloseable {
         TierLayout tiers = TierLayout.of(pool.layout(), pool.rowsPerPage(), policy);
         this.lease = pool.lease(reservedBytes);
         this.layers = new LayerEntries[pool.layout().layers()];
+        this.lookback = pool.layout().lookback();
         for (int layer = 0; layer < layers.length; layer++) {
-            layers[layer] = new LayerEntries(lease, tiers);
-            layers[layer].uncut(policy.allocator(), layer);
+            layers[layer] = new LayerEntries(lease, tiers, lookback.of(layer));
+            layers[layer].uncut(policy.allocator(), lookback, layer);
         }
         this.judge = new StepJudge(policy);
         if (policy.retention() instanceof Retention.Fetching fetching && fetching.fetch() > 0) {
@@ -89,6 +92,11 @@ public final class KvCache implements AutoCloseable {
 
     public KvLayout layout() {
         return lease.pool().layout();
+    }
+
+    /** How far the layers look back. */
+    Lookback lookback() {
+        return lookback;
     }
 
     /** The memory of this sequence: reservation, use and peak. */
@@ -163,24 +171,18 @@ public final class KvCache implements AutoCloseable {
 
     /** What another turn will need at most, everything held now included; pass its peak to {@link KvLease#reserve}. */
     public KvPlan plan(int promptTokens, int newTokens) {
-        int[] held = new int[layers.length];
-        int[] average = new int[layers.length];
-        int[] heldLow = new int[layers.length];
+        KvPlan.Held[] held = new KvPlan.Held[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
-            held[layer] = layers[layer].longest();
-            average[layer] = layers[layer].averageLength();
-            heldLow[layer] = layers[layer].longestLow();
+            LayerEntries one = layers[layer];
+            int oldest = one.oldest(KvPlan.tokens(tokensSeen, promptTokens));
+            held[layer] = new KvPlan.Held(
+                    one.longest(),
+                    one.averageLength(),
+                    one.longestLow(),
+                    one.longestFrom(oldest),
+                    one.averageFrom(oldest));
         }
-        return KvPlan.of(
-                layout(),
-                lease.pool().rowsPerPage(),
-                policy,
-                held,
-                average,
-                heldLow,
-                tokensSeen,
-                promptTokens,
-                newTokens);
+        return KvPlan.of(layout(), lease.pool().rowsPerPage(), policy, held, tokensSeen, promptTokens, newTokens);
     }
 
     /**
@@ -338,9 +340,9 @@ public final class KvCache implements AutoCloseable {
             return false;
         }
         long entries = 0;
-        for (LayerEntries layer : layers) {
-            for (HeadEntries head : layer.heads()) {
-                entries += (long) head.length() + newTokens;
+        for (int layer = 0; layer < layers.length; layer++) {
+            for (HeadEntries head : layers[layer].heads()) {
+                entries += Math.min((long) head.length() + newTokens, lookback.of(layer));
             }
         }
         return entries > entriesKept(Math.addExact(tokensSeen, newTokens));
@@ -527,7 +529,7 @@ public final class KvCache implements AutoCloseable {
                 head.clear();
             }
             layer.countedAt = 0;
-            layer.uncut(policy.allocator(), index);
+            layer.uncut(policy.allocator(), lookback, index);
             layer.windowInFront = -1;
             layer.dispersion = 0;
             layer.shift = 0;

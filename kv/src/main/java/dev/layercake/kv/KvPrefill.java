@@ -89,11 +89,14 @@ public final class KvPrefill extends LayerPass {
         this.window = policy.scorer().window();
         this.stream = policy.readsAsStream((long) cache.tokensSeen() + newTokens);
         int layers = cache.layerCount();
+        this.tokensAfter = Math.addExact(cache.tokensSeen(), newTokens);
         this.candidates = new int[layers];
         for (int i = 0; i < layers; i++) {
-            int held = cache.layer(i).averageLength();
-            candidates[i] = Math.max(0, Math.addExact(held, newTokens) - window);
-            heldLater += Math.max(0, held - window);
+            int seen = cache.layer(i).averageFrom(cache.layer(i).oldest(tokensAfter));
+            int after =
+                    Math.min(Math.addExact(seen, newTokens), cache.lookback().of(i));
+            candidates[i] = Math.max(0, after - window);
+            heldLater += Math.max(0, cache.layer(i).averageLength() - window);
         }
         this.preferences = new float[layers];
         this.granted = new int[layers];
@@ -101,8 +104,7 @@ public final class KvPrefill extends LayerPass {
         this.stages = new int[layers][];
         this.largest = new ChannelMaxima(cache.layout());
         this.evidence = new LayerEvidence(cache, 0, newTokens, kernels, workers);
-        this.tokensAfter = Math.addExact(cache.tokensSeen(), newTokens);
-        Stage whole = new Stage(layers - 1, preferences, candidates, 0, tokensAfter);
+        Stage whole = new Stage(layers - 1, preferences, candidates, candidates, 0, tokensAfter, cache.lookback());
         this.cuts = !stream
                 && policy.schedule().prompt() != Cut.NEVER
                 && policy.schedule().prompt() != Cut.AFTER_REPLAY
@@ -348,6 +350,7 @@ public final class KvPrefill extends LayerPass {
             }
         }
         requireQueries(windowQueries);
+        dropUnseen(entries);
         if (policy.retention() instanceof Retention.FewChannels few) {
             new ChannelChoice(few).choose(entries, windowQueries, workers);
         }
@@ -360,7 +363,7 @@ public final class KvPrefill extends LayerPass {
             entries.preference = policy.allocator().preference(statistics);
         }
         preferences[layer()] = entries.preference;
-        entries.uncut(policy.allocator(), layer());
+        entries.uncut(policy.allocator(), cache.lookback(), layer());
         entries.countedAt = 0;
         Observer told = observer;
         if (judges()) {
@@ -379,6 +382,14 @@ public final class KvPrefill extends LayerPass {
         stages[layer()] = counts();
         cache.settle(layer(), workers);
         cache.countPolicyTime(start);
+    }
+
+    /** What no later token can see leaves first, so that nothing is judged, kept or counted for it. */
+    private void dropUnseen(LayerEntries entries) {
+        int oldest = entries.oldest(tokensAfter);
+        for (int head = 0; head < entries.heads().length && oldest > 0; head++) {
+            evidence.dropFirst(head, entries.head(head).dropBelow(oldest));
+        }
     }
 
     private void requireQueries(@Nullable Tensor windowQueries) {
@@ -402,7 +413,7 @@ public final class KvPrefill extends LayerPass {
         for (int index = 0; index <= layer(); index++) {
             held[index] = Math.max(0, cache.layer(index).averageLength() - window);
         }
-        Stage stage = new Stage(layer(), preferences, candidates, held, heldLater, tokensAfter);
+        Stage stage = new Stage(layer(), preferences, candidates, held, heldLater, tokensAfter, cache.lookback());
         int[] counts = allocator.allocate(stage);
         for (int index = 0; index <= layer(); index++) {
             if (counts[index] == granted[index]) {

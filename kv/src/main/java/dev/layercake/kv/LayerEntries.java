@@ -5,6 +5,7 @@ import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.BudgetAllocator;
+import dev.layercake.kv.policy.Lookback;
 import dev.layercake.kv.policy.PositionRule;
 import dev.layercake.kv.policy.Rotary;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 final class LayerEntries {
     private final HeadEntries[] heads;
     private final KvRows[] rows;
+    /** Entries before a token that it sees. */
+    private final int lookback;
     /** What each head may grow to while decoding, the window not counted. */
     final int[] counts;
     /** Entries at the front of each head that are its window; -1 if the last prompt was kept whole, in order. */
@@ -24,7 +27,9 @@ final class LayerEntries {
     double shift;
     float preference = Float.NaN;
 
-    LayerEntries(KvLease lease, TierLayout layout) {
+    /** @param lookback entries before a token that it sees in this layer */
+    LayerEntries(KvLease lease, TierLayout layout, int lookback) {
+        this.lookback = lookback;
         heads = new HeadEntries[lease.pool().layout().kvHeads()];
         rows = new KvRows[heads.length];
         for (int head = 0; head < heads.length; head++) {
@@ -48,10 +53,20 @@ final class LayerEntries {
     }
 
     /** Lets each head grow to what it may hold when no prompt was cut. */
-    void uncut(BudgetAllocator allocator, int layer) {
+    void uncut(BudgetAllocator allocator, Lookback lookback, int layer) {
         for (int head = 0; head < counts.length; head++) {
-            counts[head] = allocator.uncutCount(layer, head);
+            counts[head] = allocator.uncutCount(lookback, layer, head);
         }
+    }
+
+    /** The lowest position that the next token sees when the text has so many; 0 or less for all. */
+    int oldest(int tokens) {
+        return lookback == Lookback.UNLIMITED ? 0 : tokens - lookback;
+    }
+
+    /** The most that a head holds between tokens. */
+    int lookback() {
+        return lookback;
     }
 
     HeadEntries head(int index) {
@@ -68,11 +83,25 @@ final class LayerEntries {
 
     /** Entries per head, on average and rounded up. */
     int averageLength() {
+        return averageFrom(0);
+    }
+
+    /** Of them, those at a position or after it. */
+    int averageFrom(int position) {
         long sum = 0;
         for (HeadEntries head : heads) {
-            sum += head.length();
+            sum += head.length() - head.countBelow(position);
         }
         return (int) ((sum + heads.length - 1) / heads.length);
+    }
+
+    /** Of the head that holds most of them in full, entries at a position or after it. */
+    int longestFrom(int position) {
+        int longest = 0;
+        for (HeadEntries head : heads) {
+            longest = Math.max(longest, head.length() - head.countBelow(position));
+        }
+        return longest;
     }
 
     /** Entries of the head that holds most in its low tier. */
@@ -86,11 +115,14 @@ final class LayerEntries {
 
     /** Entries of the head that holds most in full. */
     int longest() {
-        int longest = 0;
-        for (HeadEntries head : heads) {
-            longest = Math.max(longest, head.length());
+        return longestFrom(0);
+    }
+
+    /** Forgets what lies at positions below one in all heads. */
+    void dropBelow(int oldest) {
+        for (int head = 0; head < heads.length && oldest > 0; head++) {
+            heads[head].dropBelow(oldest);
         }
-        return longest;
     }
 
     /** Adds one token's entry to every head and shows it the sinks, if the policy numbers entries by slot. */
@@ -100,7 +132,8 @@ final class LayerEntries {
             head.append(position, cache.nextRotation(), 1);
         }
         store(1, keys, values, kernels, workers);
-        int dropped = position + 1 - longest();
+        // What no token sees any more was dropped before the sinks that are left, not behind them.
+        int dropped = position + 1 - longest() - Math.max(0, oldest(position));
         if (cache.policy().positions() == PositionRule.SLOT && dropped > 0) {
             Rotary.Turn turn = cache.rotary(layer).turn(dropped);
             for (HeadEntries head : heads) {

@@ -71,6 +71,14 @@ final class LayerEvidence {
         kernels.attentionSums(shape, entries.rows(), queries, position, softmax, attentionSums, workers);
     }
 
+    /** Forgets what was summed up for the first slots of a head, whose entries have left; the others are slots 0, 1, ... now. */
+    void dropFirst(int kvHead, int slots) {
+        int group = attentionSums.length / entries.heads().length;
+        for (int head = kvHead * group; head < (kvHead + 1) * group && slots > 0; head++) {
+            attentionSums[head] = Arrays.copyOfRange(attentionSums[head], slots, attentionSums[head].length);
+        }
+    }
+
     /** For each query head a number for each slot. */
     private double[][] perSlot(AttentionShape shape) {
         double[][] numbers = new double[shape.queryHeads()][];
@@ -98,23 +106,30 @@ final class LayerEvidence {
      */
     @Nullable
     WindowStatistics windowStatistics(AttentionShape shape, @Nullable Tensor windowQueries, boolean judges) {
-        if (windowQueries == null || windowQueries.rows() == 0) {
+        Tensor seeing = windowQueries == null ? null : seeing(windowQueries);
+        if (seeing == null || seeing.rows() == 0) {
             return null;
         }
         int[] judged = judged();
         if (Arrays.stream(judged).allMatch(count -> count == 0)) {
             return null;
         }
-        int first = cache.tokensSeen() + newTokens - (int) windowQueries.rows();
+        int first = cache.tokensSeen() + newTokens - (int) seeing.rows();
         if (policy.scorer().usesDropLosses()) {
             if (judges) {
-                attentionSums = dropLosses(shape, windowQueries, first);
+                attentionSums = dropLosses(shape, seeing, first);
             }
             return null;
         }
         WindowStatistics statistics = new WindowStatistics(shape, judged);
-        kernels.windowStatistics(shape, entries.rows(), windowQueries, first, statistics, workers);
+        kernels.windowStatistics(shape, entries.rows(), seeing, first, statistics, workers);
         return statistics;
+    }
+
+    /** Of the last queries, those that came with or after the first entry that is still there for the sliding window's sake. */
+    private Tensor seeing(Tensor queries) {
+        int count = (int) Math.min(queries.rows(), cache.lookback().of(layer));
+        return queries.slice(queries.rows() - count, count);
     }
 
     /** What the window's queries would lose with each slot. */

@@ -8,8 +8,8 @@ import java.lang.foreign.Arena;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The entries of one head that its policy does not keep in full: in few bits or without some channels, in the order in which
- * they came. What is here stays here. Keys are balanced, or lose channels, as the head's first prompt told.
+ * The entries of one head that its policy does not keep in full: in few bits or without some channels, about in the order in
+ * which they came. What is here stays here. Keys are balanced, or lose channels, as the head's first prompt told.
  */
 final class LowTier {
     private final PagedRows entries;
@@ -18,6 +18,8 @@ final class LowTier {
     private final Tensor room;
 
     private boolean settled;
+    /** How many entries were here at the last mark and still are: the first slots. */
+    private int marked;
 
     LowTier(KvLease lease, TierLayout.Low layout, int headDim) {
         this.entries = new PagedRows(lease, layout.keyType(), layout.valueType(), headDim, layout.rowsPerPage());
@@ -109,6 +111,24 @@ final class LowTier {
             entries.append(source.position(firstSlot + i));
         }
         entries.rows().copyBlock(source, firstSlot, first, room);
+    }
+
+    /** Forgets entries as {@link PagedRows#dropBelow}; returns how many. Those of blocks must be the first ones. */
+    int dropBelow(int oldest) {
+        int gone = entries.dropBelow(oldest, null);
+        // What has come since the mark is younger.
+        marked -= gone;
+        return gone;
+    }
+
+    /** Remembers which entries are here. */
+    void mark() {
+        marked = entries.length();
+    }
+
+    /** How many of the entries of the last mark are still here, in the first slots. */
+    int marked() {
+        return marked;
     }
 
     void sortByPosition() {

@@ -78,8 +78,9 @@ final class PageChoice {
      * not judged.
      */
     private void withhold(HeadEntries entries, int head, int oldest) {
-        int first = firstFrom(entries.rows(), oldest) / rule.page();
-        int judged = Math.max(0, Math.ceilDiv(entries.length(), rule.page()) - 1 - first);
+        int offset = entries.bounds().offset();
+        int first = (offset + firstFrom(entries.rows(), oldest)) / rule.page();
+        int judged = Math.max(0, Math.ceilDiv(offset + entries.length(), rule.page()) - 1 - first);
         int chosen = Math.clamp(rule.budget() / rule.page() - 1L, 0, judged);
         long[] ranked = keys[head];
         for (int i = 0; i < judged; i++) {
@@ -88,12 +89,12 @@ final class PageChoice {
         Ranking.select(ranked, judged, chosen);
         BitSet slots = unread[head];
         slots.clear();
-        slots.set(0, first * rule.page());
+        slots.set(0, Math.max(0, first * rule.page() - offset));
         for (int rank = chosen; rank < judged; rank++) {
-            int slot = Ranking.tieBreaker(ranked[rank]) * rule.page();
-            slots.set(slot, slot + rule.page());
+            int slot = Ranking.tieBreaker(ranked[rank]) * rule.page() - offset;
+            slots.set(Math.max(0, slot), slot + rule.page());
         }
-        entries.rows().withhold(slots, rule.page());
+        entries.rows().withhold(slots, rule.page(), offset);
     }
 
     /** The first slot of a position not below {@code oldest}; nothing was evicted, so positions ascend. */

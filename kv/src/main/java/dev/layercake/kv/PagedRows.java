@@ -4,6 +4,7 @@ import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.RowType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Entries of one head in pages of a lease: rows, their positions, and what attention each has got so far. Entries never
@@ -106,7 +107,11 @@ final class PagedRows {
     void truncate(int newLength) {
         Arrays.fill(attention, Math.min(newLength, attention.length), Math.min(rows.length(), attention.length), 0f);
         rows.truncate(newLength);
-        int pages = (newLength + rows.rowsPerPage() - 1) / rows.rowsPerPage();
+        int end = newLength == 0 ? 0 : rows.firstRow() + newLength;
+        int pages = (end + rows.rowsPerPage() - 1) / rows.rowsPerPage();
+        if (newLength == 0) {
+            rows.firstRow(0);
+        }
         while (rows.pageCount() > pages) {
             lease.givePage(rows.removePage());
         }
@@ -118,8 +123,87 @@ final class PagedRows {
         }
     }
 
+    /**
+     * Forgets the entries whose positions are below {@code oldest}. Those at the first slots leave without the others being
+     * moved, which are slots 0, 1, ... from then on; into any other hole comes the last entry.
+     *
+     * @param order the slots in the order in which they are judged, kept up to date; null if there is none
+     * @return entries that are gone
+     */
+    int dropBelow(int oldest, int @Nullable [] order) {
+        int before = rows.length();
+        int first = 0;
+        while (first < before && rows.position(first) < oldest) {
+            first++;
+        }
+        if (first > 0) {
+            dropFirst(first, order);
+        }
+        for (int slot = rows.length() - 1; slot >= 0; slot--) {
+            if (rows.position(slot) < oldest) {
+                fillHole(slot, order);
+            }
+        }
+        return before - rows.length();
+    }
+
+    /** Forgets the entries at the first slots; see {@link #dropBelow}. */
+    void dropFirst(int count, int @Nullable [] order) {
+        int length = rows.length();
+        if (order != null) {
+            int places = 0;
+            for (int place = 0; place < length; place++) {
+                if (order[place] >= count) {
+                    order[places++] = order[place] - count;
+                }
+            }
+        }
+        shift(attention, count, length);
+        if (rotated) {
+            System.arraycopy(rotations, count, rotations, 0, length - count);
+        }
+        rows.dropFirst(count);
+        for (long page = rows.removeFirstPage(); page != 0; page = rows.removeFirstPage()) {
+            lease.givePage(page);
+        }
+        truncate(rows.length());
+    }
+
+    private static void shift(float[] numbers, int count, int length) {
+        int known = Math.min(length, numbers.length);
+        if (known > count) {
+            System.arraycopy(numbers, count, numbers, 0, known - count);
+        }
+        Arrays.fill(numbers, Math.max(0, known - count), known, 0f);
+    }
+
+    /** Forgets the entry at a slot; the last one comes there. */
+    void fillHole(int hole, int @Nullable [] order) {
+        int last = rows.length() - 1;
+        if (order != null) {
+            int place = place(order, hole);
+            System.arraycopy(order, place + 1, order, place, last - place);
+            if (hole != last) {
+                order[place(order, last)] = hole;
+            }
+        }
+        if (hole != last) {
+            copy(last, hole);
+        }
+        truncate(last);
+    }
+
+    private static int place(int[] order, int slot) {
+        int place = 0;
+        while (order[place] != slot) {
+            place++;
+        }
+        return place;
+    }
+
     /** Takes what others hold, on pages of its own; these must be empty, and of the same types. */
     void copyFrom(PagedRows other) {
+        rows.firstRow(other.rows.firstRow());
         reserve(other.length());
         long pageBytes = rows.rowsPerPage() * (rows.keyRowBytes() + rows.valueRowBytes());
         for (int page = 0; page < rows.pageCount(); page++) {

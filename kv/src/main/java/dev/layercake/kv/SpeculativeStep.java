@@ -5,6 +5,7 @@ import dev.layercake.kernels.Kernels;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
+import dev.layercake.kv.policy.Lookback;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -109,18 +110,28 @@ public final class SpeculativeStep extends LayerPass {
     public void endLayer(Tensor probabilities, @Nullable Tensor tokenProbabilities) {
         end();
         LayerEntries entries = cache.layer(layer());
-        int leaving = commits ? cache.leaving(entries.head(0).length() - 1) : 0;
+        HeadEntries first = entries.head(0);
+        int staying = first.length() - 1 - first.countBelow(entries.oldest(position() + 1));
+        int leaving = commits ? cache.leaving(staying) : 0;
         int[][] wanted = prefetch.choose(layer(), entries, probabilities, leaving);
-        int[] known = new int[wanted.length];
-        for (int head = 0; head < known.length; head++) {
-            known[head] = entries.head(head).lowLength() + leaving;
-        }
-        for (HeadEntries head : entries.heads()) {
-            head.takeBack();
+        boolean slotsChange = commits && entries.lookback() != Lookback.UNLIMITED;
+        for (int head = 0; head < wanted.length; head++) {
+            entries.head(head).takeBack();
+            entries.head(head).markLow();
+            if (slotsChange) {
+                wanted[head] = entries.head(head).positionsInLow(wanted[head]);
+            }
         }
         if (commits) {
             entries.evict(cache, layer(), tokenProbabilities, workers);
             cache.settle(layer(), workers);
+        }
+        int[] known = new int[wanted.length];
+        for (int head = 0; head < known.length; head++) {
+            known[head] = entries.head(head).markedLow() + leaving;
+            if (slotsChange) {
+                wanted[head] = entries.head(head).slotsInLow(wanted[head]);
+            }
         }
         prefetch.request(layer(), entries, wanted, known);
     }

@@ -94,8 +94,11 @@ final class StepJudge {
         return false;
     }
 
+    /** What a head holds too much once entries that no later token sees have left. */
     private long excess(LayerEntries layer, int head, int tokens) {
-        return layer.head(head).length() - (count(layer, head, tokens) + window);
+        HeadEntries entries = layer.head(head);
+        long excess = entries.length() - (count(layer, head, tokens) + window);
+        return excess <= 0 ? excess : excess - entries.countBelow(layer.oldest(tokens));
     }
 
     /** What a head may hold in full besides the window when the text has so many tokens. */
@@ -108,7 +111,9 @@ final class StepJudge {
         if (scorer.countsAttention() && filled != null) {
             countAttention(layer, filled);
         }
+        int oldest = layer.oldest(tokens);
         if (!exceeds(layer, tokens)) {
+            layer.dropBelow(oldest);
             return;
         }
         if (scorer.usesStepAttention() && filled == null) {
@@ -121,8 +126,13 @@ final class StepJudge {
         }
         workers.run((worker, count) -> {
             for (int head = worker; head < heads; head += count) {
-                if (excess(layer, head, tokens) > 0) {
-                    score(layerIndex, layer, head, filled);
+                boolean judges = excess(layer, head, tokens) > 0;
+                if (judges && filled != null && !scorer.countsAttention()) {
+                    gather(filled, head, layer, oldest);
+                }
+                layer.head(head).dropBelow(oldest);
+                if (judges) {
+                    score(layerIndex, layer, head);
                 }
             }
         });
@@ -154,25 +164,20 @@ final class StepJudge {
         }
     }
 
-    private void score(int layerIndex, LayerEntries layer, int head, @Nullable Tensor filled) {
+    private void score(int layerIndex, LayerEntries layer, int head) {
         HeadEntries entries = layer.head(head);
         KvRows rows = entries.rows();
         Scratch own = scratch[head];
         TokenScorer scorer = policy.scorer();
         boolean counted = scorer.countsAttention();
         int judged = rows.length() - window;
-        int group = counted ? 1 : filled == null ? 0 : (int) filled.rows() / layer.heads().length;
-        own.grow(judged, group);
+        own.grow(judged, counted ? 1 : own.attention.length);
         for (int place = 0; place < judged; place++) {
             own.positions[place] = rows.position(entries.slot(place));
         }
         if (counted) {
             for (int place = 0; place < judged; place++) {
                 own.attention[0][place] = entries.attention(entries.slot(place));
-            }
-        } else if (filled != null) {
-            for (int member = 0; member < group; member++) {
-                gather(filled, head * group + member, entries, judged, own.attention[member]);
             }
         }
         if (scorer.judgesVectors()) {
@@ -212,11 +217,24 @@ final class StepJudge {
         }
     }
 
-    private static void gather(Tensor filled, int queryHead, HeadEntries entries, int count, float[] target) {
-        long row = queryHead * filled.rowBytes();
-        for (int place = 0; place < count; place++) {
-            target[place] =
-                    filled.data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, row + (long) entries.slot(place) * Float.BYTES);
+    /** What the new token pays to the candidates of a head, those at positions below one left out. */
+    private void gather(Tensor filled, int head, LayerEntries layer, int oldest) {
+        HeadEntries entries = layer.head(head);
+        Scratch own = scratch[head];
+        int group = (int) filled.rows() / layer.heads().length;
+        own.grow(entries.length() - window, group);
+        int judged = 0;
+        for (int place = 0; place < entries.length() - window; place++) {
+            int slot = entries.slot(place);
+            if (entries.rows().position(slot) >= oldest) {
+                for (int member = 0; member < group; member++) {
+                    own.attention[member][judged] = filled.data()
+                            .get(
+                                    ValueLayout.JAVA_FLOAT_UNALIGNED,
+                                    (head * group + member) * filled.rowBytes() + (long) slot * Float.BYTES);
+                }
+                judged++;
+            }
         }
     }
 

@@ -72,9 +72,7 @@ record TierLayout(
     }
 
     private static TierLayout lowBit(KvLayout layout, int rowsPerPage, KvPolicy policy, Retention.LowBit retention) {
-        KvLayout high = retention.high() == Retention.High.CACHE
-                ? layout
-                : new KvLayout(layout.layers(), layout.kvHeads(), layout.headDim(), DType.Q8_0, DType.Q8_0);
+        KvLayout high = retention.high() == Retention.High.CACHE ? layout : layout.withTypes(DType.Q8_0, DType.Q8_0);
         LowBits low = new LowBits(retention.bits(), (layout.headDim() + 1) / 2);
         long lowBytes = 2 * low.rowBytes(layout.headDim());
         requireSmaller(lowBytes, high.entryBytes(), layout, policy);

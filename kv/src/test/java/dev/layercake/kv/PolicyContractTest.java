@@ -363,7 +363,7 @@ class PolicyContractTest {
         long least = Integer.MAX_VALUE;
         for (int layer = 0; layer < LAYOUT.layers(); layer++) {
             for (int head = 0; head < LAYOUT.kvHeads(); head++) {
-                least = Math.min(least, (long) policy.allocator().uncutCount(layer, head));
+                least = Math.min(least, (long) policy.allocator().uncutCount(LAYOUT.lookback(), layer, head));
             }
         }
         return least + policy.scorer().window();

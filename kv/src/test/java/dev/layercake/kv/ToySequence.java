@@ -99,12 +99,29 @@ final class ToySequence implements AutoCloseable {
                     int position = replay.firstPosition() + first;
                     replay.store(
                             first, turnedKeys(layer, position, count, arena), values(layer, position, count, arena));
-                    replay.addAttention(shape, first, queries(layer, position, count, arena));
+                    replay.addAttention(shape(layer), first, queries(layer, position, count, arena));
                 }
                 replay.endLayer();
             }
             replay.finish();
         }
+    }
+
+    /** The attention of a layer, which may have a sliding window. */
+    AttentionShape shape(int layer) {
+        return new AttentionShape(
+                shape.queryHeads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                shape.scale(),
+                shape.softcap(),
+                layout.slidingWindows().get(layer));
+    }
+
+    /** The first position that the next token sees in a layer. */
+    int oldest(int layer) {
+        int window = layout.slidingWindows().get(layer);
+        return window == 0 ? 0 : Math.max(0, cache.tokensSeen() - window + 1);
     }
 
     /** Runs one layer of a prompt. */
@@ -116,19 +133,19 @@ final class ToySequence implements AutoCloseable {
         for (int first = 0; first < tokens; first += chunk) {
             int count = Math.min(chunk, tokens - first);
             int position = prefill.firstPosition() + first;
-            prefill.addPlainQueries(shape, first, queries(layer, position, count, arena));
+            prefill.addPlainQueries(shape(layer), first, queries(layer, position, count, arena));
             if (prefill.readsAsStream()) {
                 stream(prefill, layer, rows, position, count, arena);
                 continue;
             }
             prefill.store(first, turnedKeys(layer, position, count, arena), values(layer, position, count, arena));
             Tensor queries = queries(layer, position, count, arena);
-            prefill.showQueries(shape, queries);
+            prefill.showQueries(shape(layer), queries);
             if (prefill.usesAllQueries()) {
                 Tensor out = Tensor.allocate(arena, DType.F32, count, queries.columns());
                 Tensor softmax = Tensor.allocate(arena, DType.F32, count, 2L * shape.queryHeads());
-                kernels.attend(shape, rows, queries, position, out, softmax, workers);
-                prefill.addAttention(shape, first, queries, softmax);
+                kernels.attend(shape(layer), rows, queries, position, out, softmax, workers);
+                prefill.addAttention(shape(layer), first, queries, softmax);
             }
         }
         for (KvRows head : rows) {
@@ -138,14 +155,14 @@ final class ToySequence implements AutoCloseable {
         int queries = prefill.windowQueries();
         Tensor window =
                 queries == 0 ? null : queries(layer, prefill.firstPosition() + tokens - queries, queries, arena);
-        prefill.endLayer(shape, window);
+        prefill.endLayer(shape(layer), window);
     }
 
     private void stream(KvPrefill prefill, int layer, KvRows[] rows, int position, int count, Arena arena) {
         Tensor out = Tensor.allocate(arena, DType.F32, 1, (long) shape.queryHeads() * layout.headDim());
         for (int token = position; token < position + count; token++) {
             prefill.append(turnedKeys(layer, token, 1, arena), values(layer, token, 1, arena));
-            kernels.attendOne(shape, rows, queries(layer, token, 1, arena), token, out, null, workers);
+            kernels.attendOne(shape(layer), rows, queries(layer, token, 1, arena), token, out, null, workers);
             prefill.evict();
         }
     }
@@ -192,12 +209,20 @@ final class ToySequence implements AutoCloseable {
         KvPolicy policy = cache.policy();
         return switch (policy.positions()) {
             case ORIGINAL -> 0;
-            case SLOT ->
-                position < policy.scorer().sinks()
-                        ? Math.max(0, cache.tokensSeen() - policy.allocator().budget() - 1)
-                        : 0;
+            case SLOT -> position < policy.scorer().sinks() ? Math.max(0, droppedBehindSinks(layer)) : 0;
             case REROTATED -> cache.layer(layer).head(head).rotation(slot) - position;
         };
+    }
+
+    /** How many entries were missing between the sinks and the others when the last token looked. */
+    private int droppedBehindSinks(int layer) {
+        int window = layout.slidingWindows().get(layer);
+        int seen = cache.tokensSeen();
+        int held = cache.policy().allocator().budget() + 1;
+        if (window > 0 && window < held) {
+            return 0;
+        }
+        return seen - held - (window == 0 ? 0 : Math.max(0, seen - window));
     }
 
     /** Decodes tokens; after each the rows are what was stored. */
@@ -210,10 +235,16 @@ final class ToySequence implements AutoCloseable {
                 for (int layer = 0; layer < layout.layers(); layer++) {
                     KvRows[] rows = step.append(
                             layer, turnedKeys(layer, position, 1, arena), values(layer, position, 1, arena));
-                    step.look(shape, queries(layer, position, 1, arena));
-                    Tensor probabilities = step.probabilities(shape);
+                    step.look(shape(layer), queries(layer, position, 1, arena));
+                    Tensor probabilities = step.probabilities(shape(layer));
                     kernels.attendOne(
-                            shape, rows, queries(layer, position, 1, arena), position, out, probabilities, workers);
+                            shape(layer),
+                            rows,
+                            queries(layer, position, 1, arena),
+                            position,
+                            out,
+                            probabilities,
+                            workers);
                     step.endLayer(probabilities);
                 }
                 step.finish();
@@ -299,7 +330,7 @@ final class ToySequence implements AutoCloseable {
                     entries += rows.lower().length();
                     checkLow(rows, rows.lower(), layer, head);
                 }
-                assertThat(rows.pageCount()).isEqualTo((rows.length() + rows.rowsPerPage() - 1) / rows.rowsPerPage());
+                assertThat(rows.pageCount()).isEqualTo(pages(rows));
                 for (int slot = 0; slot < rows.length(); slot++) {
                     checkRow(rows, layer, head, slot);
                 }
@@ -321,8 +352,10 @@ final class ToySequence implements AutoCloseable {
                         IntStream.of(low.positions()).limit(low.length()))
                 .sorted()
                 .toArray();
-        assertThat(all).containsExactly(IntStream.range(0, cache.tokensSeen()).toArray());
-        assertThat(low.pageCount()).isEqualTo((low.length() + low.rowsPerPage() - 1) / low.rowsPerPage());
+        assertThat(all)
+                .containsExactly(
+                        IntStream.range(oldest(layer), cache.tokensSeen()).toArray());
+        assertThat(low.pageCount()).isEqualTo(pages(low));
         if (low.keyType() instanceof ChannelBits) {
             // Rounded in groups: checked where a sequence is computed a second time.
             return;
@@ -351,6 +384,10 @@ final class ToySequence implements AutoCloseable {
         }
     }
 
+    private static int pages(KvRows rows) {
+        return rows.length() == 0 ? 0 : Math.ceilDiv(rows.firstRow() + rows.length(), rows.rowsPerPage());
+    }
+
     private KvRows oneRow(RowType keyType, RowType valueType, Arena arena) {
         KvRows rows = new KvRows(keyType, valueType, layout.headDim(), 1);
         rows.addPage(
@@ -370,7 +407,7 @@ final class ToySequence implements AutoCloseable {
 
     private void checkRow(KvRows rows, int layer, int head, int slot) {
         int position = rows.position(slot);
-        assertThat(position).isBetween(0, cache.tokensSeen() - 1);
+        assertThat(position).isBetween(oldest(layer), cache.tokensSeen() - 1);
         try (Arena arena = Arena.ofConfined()) {
             int turned = turned(layer, head, slot);
             if (turned == 0 && cache.policy().positions() != PositionRule.REROTATED) {

@@ -108,7 +108,8 @@ public record ModelConfig(
 
     /** How this model's cache lies in memory. */
     public KvLayout kvLayout(DType keyType, DType valueType) {
-        return new KvLayout(layerCount(), kvHeads, headDim, keyType, valueType);
+        List<Integer> slidingWindows = layers.stream().map(Layer::slidingWindow).toList();
+        return new KvLayout(layerCount(), kvHeads, headDim, keyType, valueType, slidingWindows);
     }
 
     private static void require(boolean holds, String whatItHas) {

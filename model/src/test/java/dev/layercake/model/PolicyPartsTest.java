@@ -129,10 +129,10 @@ class PolicyPartsTest {
                 for (KvRows head : cache.rows(0)) {
                     float[] expected = new float[headDim];
                     float[] actual = new float[headDim];
-                    for (int position = 1; position < same.length; position++) {
+                    for (int slot = 1; slot < head.length(); slot++) {
                         head.readKey(0, expected);
-                        rotary.turn(position).apply(expected);
-                        head.readKey(position, actual);
+                        rotary.turn(head.position(slot) - head.position(0)).apply(expected);
+                        head.readKey(slot, actual);
                         assertThat(actual).containsExactly(expected, within(2e-4f));
                     }
                 }

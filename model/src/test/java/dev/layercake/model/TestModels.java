@@ -32,11 +32,12 @@ final class TestModels {
                 : Path.of(elsewhere);
     }
 
-    /** A cache in a pool just large enough for so many tokens. */
+    /** A cache with a reservation just large enough for so many tokens. */
     static KvCache cache(Model model, String spec, int tokens, DType kvType) {
         KvPolicy policy = Policies.parse(spec);
         KvPlan plan = KvPlan.of(model.config().kvLayout(kvType, kvType), policy, tokens, tokens);
-        KvPool pool = new KvPool(model.config().kvLayout(kvType, kvType), plan.peakBytes());
+        // Room for the page that a later turn may begin where the first one fills its last.
+        KvPool pool = new KvPool(model.config().kvLayout(kvType, kvType), plan.peakBytes() * 3 / 2);
         return new KvCache(pool, policy, plan.peakBytes());
     }
 

@@ -97,7 +97,8 @@ final class BaselineMethods {
         KvPolicy policy = new KvPolicy(
                 settings.spec(),
                 new RecencyScorer(settings.whole("sinks")),
-                new UniformBudget(budget, 0),
+                // Numbered by slot, no layer may have more entries than the budget says positions.
+                new UniformBudget(budget, 0, !slots),
                 Schedule.ALWAYS);
         return slots ? policy.withPositions(PositionRule.SLOT) : policy;
     }

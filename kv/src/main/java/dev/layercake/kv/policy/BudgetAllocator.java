@@ -68,9 +68,14 @@ public interface BudgetAllocator {
     /** What every layer may grow to while decoding, window excluded, after a prompt that was kept whole. */
     int uncutCount();
 
-    /** The same for one head of one layer, if the allocator tells heads apart by where they are. */
-    default int uncutCount(int layer, int kvHead) {
-        return uncutCount();
+    /**
+     * The same for one head of one layer. What layers with a sliding window cannot use is divided equally among those that can.
+     */
+    default int uncutCount(Lookback lookback, int layer, int kvHead) {
+        int count = uncutCount();
+        return count == Integer.MAX_VALUE || !lookback.limited()
+                ? count
+                : UniformBudget.counts(budget(), budget() - count, lookback)[layer];
     }
 
     /** What a calibration found out about the model, if the counts follow it; null otherwise. */

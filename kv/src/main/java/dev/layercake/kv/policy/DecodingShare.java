@@ -71,8 +71,8 @@ record DecodingShare(BudgetAllocator prompts, double ratio, int least) implement
     }
 
     @Override
-    public int uncutCount(int layer, int kvHead) {
-        return prompts.uncutCount(layer, kvHead);
+    public int uncutCount(Lookback lookback, int layer, int kvHead) {
+        return prompts.uncutCount(lookback, layer, kvHead);
     }
 
     @Override

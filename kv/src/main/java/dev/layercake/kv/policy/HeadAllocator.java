@@ -62,6 +62,11 @@ public interface HeadAllocator extends BudgetAllocator {
     }
 
     @Override
+    default int uncutCount(Lookback lookback, int layer, int kvHead) {
+        return layers().uncutCount(lookback, layer, kvHead);
+    }
+
+    @Override
     default boolean ragged() {
         return true;
     }

@@ -26,7 +26,12 @@ record ProfiledBudget(HeadProfile profile, int budget, int window, int sure, Hea
 
     @Override
     public boolean keepsAll(Stage stage) {
-        return stage.candidatesOfFirst(stage.layers()) <= (long) uncutCount() * stage.layers();
+        return stage.candidatesOfFirst(stage.layers()) <= total(stage);
+    }
+
+    /** Entries per head, on average, that all layers together keep besides the window. */
+    private long total(Stage stage) {
+        return (long) uncutCount() * stage.layers() + stage.lookback().unusable(window);
     }
 
     /** What the heads of each layer get on average, rounded up. */
@@ -58,8 +63,9 @@ record ProfiledBudget(HeadProfile profile, int budget, int window, int sure, Hea
         for (int i = 0; i < caps.length; i++) {
             caps[i] = Math.max(0, stage.candidates(i / heads) - sure);
         }
-        int[] counts = LargestRemainder.divide(
-                division.shares(profile.all()), (long) (budget - window - sure) * caps.length, caps);
+        long total =
+                (long) (budget - window - sure) * caps.length + stage.lookback().unusable(window + sure) * heads;
+        int[] counts = LargestRemainder.divide(division.shares(profile.all()), total, caps);
         for (int i = 0; i < counts.length; i++) {
             counts[i] += sure;
         }
@@ -68,7 +74,7 @@ record ProfiledBudget(HeadProfile profile, int budget, int window, int sure, Hea
 
     @Override
     public long atMost(Stage stage) {
-        return Math.min(stage.candidatesOfFirst(stage.seen()), (long) uncutCount() * stage.layers());
+        return Math.min(stage.candidatesOfFirst(stage.seen()), total(stage));
     }
 
     @Override

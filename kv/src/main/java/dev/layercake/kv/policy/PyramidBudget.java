@@ -62,7 +62,8 @@ record PyramidBudget(int budget, int window, int beta, Rounding rounding) implem
             shares[layer] = layers == 1 ? uncutCount() : most - layer * (most - least) / (layers - 1);
             caps[layer] = stage.candidates(layer);
         }
-        return WaterfillBudget.fill(shares, (long) uncutCount() * layers, caps);
+        long total = (long) uncutCount() * layers + stage.lookback().unusable(window);
+        return WaterfillBudget.fill(shares, total, caps);
     }
 
     private int[] nearest(Stage stage) {

@@ -48,4 +48,9 @@ record RatioBudget(double ratio) implements BudgetAllocator {
     public int uncutCount() {
         return 0;
     }
+
+    @Override
+    public int uncutCount(Lookback lookback, int layer, int kvHead) {
+        return uncutCount();
+    }
 }

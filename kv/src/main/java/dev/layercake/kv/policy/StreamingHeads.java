@@ -86,7 +86,7 @@ record StreamingHeads(HeadProfile profile, double ratio, int limit) implements B
     }
 
     @Override
-    public int uncutCount(int layer, int kvHead) {
+    public int uncutCount(Lookback lookback, int layer, int kvHead) {
         return counts(layer)[kvHead];
     }
 }

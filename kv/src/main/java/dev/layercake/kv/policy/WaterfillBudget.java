@@ -43,7 +43,7 @@ record WaterfillBudget(int budget, int window, Preference claims) implements Bud
 
     @Override
     public boolean keepsAll(Stage stage) {
-        return stage.candidatesOfFirst(stage.layers()) <= (long) uncutCount() * stage.layers();
+        return stage.candidatesOfFirst(stage.layers()) <= stage.total(budget, window);
     }
 
     @Override
@@ -56,7 +56,7 @@ record WaterfillBudget(int budget, int window, Preference claims) implements Bud
             // In a later turn, whose total grows from stage to stage, what a layer has lost must go to the others.
             caps[layer] = stage.held(layer);
         }
-        return fill(preferences, stage.total(uncutCount()), caps);
+        return fill(preferences, stage.total(budget, window), caps);
     }
 
     /**
@@ -160,7 +160,7 @@ record WaterfillBudget(int budget, int window, Preference claims) implements Bud
 
     @Override
     public long atMost(Stage stage) {
-        return Math.min(stage.candidatesOfFirst(stage.seen()), stage.total(uncutCount()));
+        return Math.min(stage.candidatesOfFirst(stage.seen()), stage.total(budget, window));
     }
 
     @Override
