@@ -87,6 +87,10 @@ final class BlockCodec {
             case Q4_K -> SuperBlocks.decodeQ4(source, target);
             case Q5_K -> SuperBlocks.decodeQ5(source, target);
             case Q6_K -> SuperBlocks.decodeQ6(source, target);
+            case IQ4_NL -> decodeCodes(Memory.float16(source), Codebooks.IQ4_NL, source + 2, target);
+            case IQ4_XS -> SuperBlocks.decodeIq4(source, target);
+            case MXFP4 ->
+                decodeCodes(Codebooks.halfPower(Memory.unsigned8(source)), Codebooks.MXFP4, source + 1, target);
         }
     }
 
@@ -125,6 +129,15 @@ final class BlockCodec {
             int packed = Memory.unsigned8(fifthBits + 4 + i);
             put(target, i, scale * ((packed & 15) | ((fifth >>> i) & 1) << 4) + offset);
             put(target, i + 16, scale * ((packed >> 4) | ((fifth >>> (i + 16)) & 1) << 4) + offset);
+        }
+    }
+
+    /** As {@link #decode4}, with nibbles that are indices of a codebook. */
+    static void decodeCodes(float scale, float[] codebook, long nibbles, long target) {
+        for (int i = 0; i < 16; i++) {
+            int packed = Memory.unsigned8(nibbles + i);
+            put(target, i, scale * codebook[packed & 15]);
+            put(target, i + 16, scale * codebook[packed >> 4]);
         }
     }
 

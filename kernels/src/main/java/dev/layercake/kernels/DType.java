@@ -17,7 +17,10 @@ public enum DType implements RowType {
     Q3_K(256, 110),
     Q4_K(256, 144),
     Q5_K(256, 176),
-    Q6_K(256, 210);
+    Q6_K(256, 210),
+    IQ4_NL(32, 18),
+    IQ4_XS(256, 136),
+    MXFP4(32, 17);
 
     private final int blockElements;
     private final int blockBytes;

@@ -15,10 +15,21 @@ final class Memory {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private static final long HALF = Long.MAX_VALUE >>> 1;
+
     private Memory() {}
+
+    /**
+     * The address itself, which the compiler now knows to be far from both ends of {@link #ALL}: accesses a little beyond
+     * it need no bounds check, and a loop over them no checks before it begins.
+     */
+    static long inside(long address) {
+        return address & HALF;
+    }
 
     static float float32(long address) {
         return ALL.get(FLOAT, address);
@@ -59,12 +70,20 @@ final class Memory {
         ALL.set(INT, address, value);
     }
 
+    static long int64(long address) {
+        return ALL.get(LONG, address);
+    }
+
     static byte int8(long address) {
         return ALL.get(ValueLayout.JAVA_BYTE, address);
     }
 
     static int unsigned8(long address) {
         return ALL.get(ValueLayout.JAVA_BYTE, address) & 0xFF;
+    }
+
+    static int unsigned16(long address) {
+        return ALL.get(SHORT, address) & 0xFFFF;
     }
 
     static void putInt8(long address, byte value) {

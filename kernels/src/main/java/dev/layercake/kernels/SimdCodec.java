@@ -13,6 +13,8 @@ import jdk.incubator.vector.VectorOperators;
 /** {@link BlockCodec} with vectors: the same numbers up to a fused multiplication. */
 final class SimdCodec {
     private static final float TWO_POW_112 = 0x1p112f;
+    private static final IntVector IQ4_NL = Codebooks.vector(Codebooks.IQ4_NL);
+    private static final IntVector MXFP4 = Codebooks.vector(Codebooks.MXFP4);
 
     private static final LoopTable DECODERS = new LoopTable(
             MethodHandles.lookup(),
@@ -30,7 +32,10 @@ final class SimdCodec {
                     Map.entry(DType.Q3_K, "q3k"),
                     Map.entry(DType.Q4_K, "q4k"),
                     Map.entry(DType.Q5_K, "q5k"),
-                    Map.entry(DType.Q6_K, "q6k")));
+                    Map.entry(DType.Q6_K, "q6k"),
+                    Map.entry(DType.IQ4_NL, "iq4nl"),
+                    Map.entry(DType.IQ4_XS, "iq4xs"),
+                    Map.entry(DType.MXFP4, "mxfp4")));
 
     private SimdCodec() {}
 
@@ -157,6 +162,44 @@ final class SimdCodec {
 
     static void q6k(long source, long target, int elements) {
         SimdSuperBlocks.decodeQ6(source, target, elements);
+    }
+
+    static void iq4nl(long source, long target, int elements) {
+        for (int block = 0; block < elements / 32; block++) {
+            long at = source + 18L * block;
+            codes(at + 2, Memory.float16(at), IQ4_NL, Codebooks.IQ4_NL, target + 128L * block);
+        }
+    }
+
+    static void iq4xs(long source, long target, int elements) {
+        for (int run = 0; run < elements / 32; run++) {
+            long at = source + 136L * (run / 8);
+            float scale = Memory.float16(at) * (SuperBlocks.scaleIq4(at + 2, run % 8) - 32);
+            codes(at + 8 + 16L * (run % 8), scale, IQ4_NL, Codebooks.IQ4_NL, target + 128L * run);
+        }
+    }
+
+    static void mxfp4(long source, long target, int elements) {
+        for (int block = 0; block < elements / 32; block++) {
+            long at = source + 17L * block;
+            float scale = Codebooks.halfPower(Memory.unsigned8(at));
+            codes(at + 1, scale, MXFP4, Codebooks.MXFP4, target + 128L * block);
+        }
+    }
+
+    /** Vectors of fewer than 16 lanes do not hold the codebook. */
+    private static void codes(long source, float scale, IntVector lanes, float[] codebook, long target) {
+        if (LANES < 16) {
+            BlockCodec.decodeCodes(scale, codebook, source, target);
+            return;
+        }
+        IntVector packed = VectorWidth.unsignedBytes(source);
+        FloatVector low =
+                packed.lanewise(VectorOperators.AND, 15).selectFrom(lanes).reinterpretAsFloats();
+        FloatVector high =
+                packed.lanewise(VectorOperators.LSHR, 4).selectFrom(lanes).reinterpretAsFloats();
+        VectorWidth.store(target, low.mul(scale));
+        VectorWidth.store(target + 64, high.mul(scale));
     }
 
     private static void nibbles(long source, float scale, float offset, long target) {

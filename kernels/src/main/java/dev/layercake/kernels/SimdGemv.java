@@ -12,12 +12,12 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * A matrix times one vector, straight from the weights' memory. Bound by bandwidth: four far rows are walked together,
- * which makes four long sequential streams and shares the loads of x.
+ * A matrix times one vector, straight from the weights' memory. Floats are bound by bandwidth: four far rows are walked
+ * together, which makes four long sequential streams and shares the loads of x. Quantised rows are {@link QuantizedGemv}'s.
  */
 final class SimdGemv {
-    /** Floats at the beginning of the work array where loops leave the vectors of sums of four rows. */
-    static final int SUMS = 4 * LANES;
+    /** Floats of the work array, where loops leave the vectors of sums of four rows. */
+    static final int WORK_FLOATS = 4 * LANES;
 
     /** Products of four rows, of two for F16, whose vectors of sums are left at {@code row} and what follows. */
     private static final LoopTable LOOPS = new LoopTable(
@@ -30,19 +30,14 @@ final class SimdGemv {
     /** Whether {@link #rows} multiplies the type without decoding it to memory first. */
     static boolean direct(DType type) {
         return switch (type) {
-            case F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K -> true;
-            default -> false;
+            case F32, F16, BF16 -> true;
+            default -> QuantizedGemv.direct(type);
         };
-    }
-
-    /** Floats that {@link #rows} works with, for an x of {@code inputs}. */
-    static int workFloats(int inputs) {
-        return QuantizedGemv.workFloats(inputs);
     }
 
     /** Bytes that {@link #prepare} writes for an x of {@code inputs}. */
     static long preparedBytes(int inputs) {
-        return 4L * inputs + 2L * BYTES;
+        return Math.max(4L * inputs + 2L * BYTES, QuantizedGemv.preparedBytes(inputs));
     }
 
     /** Writes what {@link #rows} wants to know of x, besides x itself, for weights of the type. */
@@ -50,19 +45,23 @@ final class SimdGemv {
         switch (type) {
             case BF16 -> split(x, inputs, 1, prepared);
             case F16 -> split(x, inputs, 0x1p112f, prepared);
-            case Q4_K -> QuantizedGemv.sumRuns(x, inputs, prepared);
-            default -> {}
+            case F32 -> {}
+            default -> QuantizedGemv.prepare(type, x, inputs, prepared);
         }
     }
 
     /**
      * Computes outputs {@code [first, last)}.
      *
-     * @param work at least {@link #workFloats}
+     * @param work {@link #WORK_FLOATS} floats
      */
     static void rows(Tensor weights, int first, int last, Tensor x, long prepared, float[] work, Tensor out) {
         DType type = weights.dtype();
-        MethodHandle loop = type.quantized() ? QuantizedGemv.loop(type) : LOOPS.loop(type);
+        if (type.quantized()) {
+            QuantizedGemv.rows(weights, first, last, x, prepared, work, out);
+            return;
+        }
+        MethodHandle loop = LOOPS.loop(type);
         int inputs = (int) weights.columns();
         long rowBytes = weights.rowBytes();
         int quarter = (last - first) / 4;
@@ -89,10 +88,6 @@ final class SimdGemv {
             float[] work,
             long out,
             long outStep) {
-        if (type.quantized()) {
-            QuantizedGemv.four(loop, type, a, step, inputs, x, prepared, work, out, outStep);
-            return;
-        }
         products(loop, type, a, step, inputs, type == DType.F32 ? x : prepared, work);
         int vector = type == DType.F32 ? LANES : 2 * LANES;
         int whole = inputs / vector * vector;
@@ -129,17 +124,19 @@ final class SimdGemv {
     }
 
     static void float32(long a, long step, int inputs, long x, float[] work, int row) {
-        long b = a + step;
-        long c = b + step;
-        long d = c + step;
+        long first = Memory.inside(a);
+        long b = Memory.inside(a + step);
+        long c = Memory.inside(a + 2 * step);
+        long d = Memory.inside(b + 2 * step);
+        long factors = Memory.inside(x);
         FloatVector sumA = VectorWidth.broadcast(0);
         FloatVector sumB = sumA;
         FloatVector sumC = sumA;
         FloatVector sumD = sumA;
         for (int i = 0; i <= inputs - LANES; i += LANES) {
             long at = 4L * i;
-            FloatVector factor = VectorWidth.load(x + at);
-            sumA = VectorWidth.load(a + at).fma(factor, sumA);
+            FloatVector factor = VectorWidth.load(factors + at);
+            sumA = VectorWidth.load(first + at).fma(factor, sumA);
             sumB = VectorWidth.load(b + at).fma(factor, sumB);
             sumC = VectorWidth.load(c + at).fma(factor, sumC);
             sumD = VectorWidth.load(d + at).fma(factor, sumD);
@@ -149,20 +146,22 @@ final class SimdGemv {
 
     /** Two numbers of 16 bits lie in one int: the low one is even. x is split in the same way, so nothing is widened. */
     static void bfloat16(long a, long step, int inputs, long prepared, float[] work, int row) {
-        long b = a + step;
-        long c = b + step;
-        long d = c + step;
+        long first = Memory.inside(a);
+        long b = Memory.inside(a + step);
+        long c = Memory.inside(a + 2 * step);
+        long d = Memory.inside(b + 2 * step);
         FloatVector sumA = VectorWidth.broadcast(0);
         FloatVector sumB = sumA;
         FloatVector sumC = sumA;
         FloatVector sumD = sumA;
         int pairs = inputs / (2 * LANES) * LANES;
-        long odd = prepared + 4L * pairs;
+        long even = Memory.inside(prepared);
+        long odd = Memory.inside(prepared + 4L * pairs);
         for (int i = 0; i < pairs; i += LANES) {
             long at = 4L * i;
-            FloatVector evenFactor = VectorWidth.load(prepared + at);
+            FloatVector evenFactor = VectorWidth.load(even + at);
             FloatVector oddFactor = VectorWidth.load(odd + at);
-            sumA = bfloat16Pairs(a + at, evenFactor, oddFactor, sumA);
+            sumA = bfloat16Pairs(first + at, evenFactor, oddFactor, sumA);
             sumB = bfloat16Pairs(b + at, evenFactor, oddFactor, sumB);
             sumC = bfloat16Pairs(c + at, evenFactor, oddFactor, sumC);
             sumD = bfloat16Pairs(d + at, evenFactor, oddFactor, sumD);
@@ -182,16 +181,18 @@ final class SimdGemv {
      * subnormals, not for infinities and NaN, which no weight is. Two rows at a time are what C2 inlines whole.
      */
     static void float16(long a, long step, int inputs, long prepared, float[] work, int row) {
-        long b = a + step;
+        long first = Memory.inside(a);
+        long b = Memory.inside(a + step);
         FloatVector sumA = VectorWidth.broadcast(0);
         FloatVector sumB = sumA;
         int pairs = inputs / (2 * LANES) * LANES;
-        long odd = prepared + 4L * pairs;
+        long even = Memory.inside(prepared);
+        long odd = Memory.inside(prepared + 4L * pairs);
         for (int i = 0; i < pairs; i += LANES) {
             long at = 4L * i;
-            FloatVector evenFactor = VectorWidth.load(prepared + at);
+            FloatVector evenFactor = VectorWidth.load(even + at);
             FloatVector oddFactor = VectorWidth.load(odd + at);
-            sumA = float16Pairs(a + at, evenFactor, oddFactor, sumA);
+            sumA = float16Pairs(first + at, evenFactor, oddFactor, sumA);
             sumB = float16Pairs(b + at, evenFactor, oddFactor, sumB);
         }
         sumA.intoArray(work, row * LANES);

@@ -26,7 +26,7 @@ final class SimdOneToken {
         int inputs = (int) x.columns();
         long scratch = workers.scratch(worker, Math.max(SimdGemv.preparedBytes(inputs), SimdFewTokens.SCRATCH_BYTES))
                 .address();
-        float[] floats = workers.floats(worker, SimdGemv.workFloats(inputs));
+        float[] floats = workers.floats(worker, SimdGemv.WORK_FLOATS);
         @Nullable DType prepared = null;
         int piece = workers.claim();
         int firstPiece = 0;

@@ -63,11 +63,42 @@ final class SuperBlocks {
         }
     }
 
+    /** d, 8 times 2 high bits and 8 times 4 low bits of scales less 32, and codes in runs of 32 as in IQ4_NL. */
+    static void decodeIq4(long source, long target) {
+        float scale = Memory.float16(source);
+        for (int run = 0; run < 8; run++) {
+            float runScale = scale * (scaleIq4(source + 2, run) - 32);
+            BlockCodec.decodeCodes(runScale, Codebooks.IQ4_NL, source + 8 + 16L * run, target + 128L * run);
+        }
+    }
+
+    /** Scale {@code index} of IQ4_XS: high 2 bits in bytes 0-1, low 4 bits in bytes 2-5. */
+    static int scaleIq4(long scales, int index) {
+        int low = bits(scales + 2 + index / 2, index % 2 * 4, 4);
+        int high = bits(scales + index / 4, index % 4 * 2, 2);
+        return low | high << 4;
+    }
+
     /** Scale {@code index} of Q3_K: low 4 bits in bytes 0-7, high 2 bits in bytes 8-11. */
     static int scaleQ3(long scales, int index) {
         int low = bits(scales + index % 8, 4 * (index / 8), 4);
         int high = bits(scales + 8 + index % 4, 2 * (index / 4), 2);
         return low | high << 4;
+    }
+
+    /** The first eight of {@link #scaleQ3}, a byte each. */
+    static long lowScalesQ3(long scales) {
+        return scalesQ3(Memory.int64(scales), Memory.int32(scales + 8));
+    }
+
+    /** The last eight of {@link #scaleQ3}, a byte each. */
+    static long highScalesQ3(long scales) {
+        return scalesQ3(Memory.int64(scales) >>> 4, Memory.int32(scales + 8) >>> 4);
+    }
+
+    private static long scalesQ3(long low, int high) {
+        long pairs = (high & 0x03030303L) | (high & 0x0C0C0C0CL) << 30;
+        return (low & 0x0F0F0F0F0F0F0F0FL) | pairs << 4;
     }
 
     /** Scale {@code index} of Q4_K and Q5_K: the first four whole in bytes 0-3, the others in two pieces. */

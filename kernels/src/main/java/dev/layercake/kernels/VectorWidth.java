@@ -1,6 +1,8 @@
 package dev.layercake.kernels;
 
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.function.IntUnaryOperator;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -49,6 +51,13 @@ final class VectorWidth {
         return VectorSpecies.of(float.class, VectorShape.forBitSize(bits));
     }
 
+    /** A vector of what {@code lanes} gives for each lane's number. */
+    static IntVector ints(IntUnaryOperator lanes) {
+        int[] values = new int[LANES];
+        Arrays.setAll(values, lanes);
+        return IntVector.fromArray(INTS, values, 0);
+    }
+
     static FloatVector load(long address) {
         return FloatVector.fromMemorySegment(FLOATS, Memory.ALL, address, LITTLE);
     }
@@ -79,6 +88,9 @@ final class VectorWidth {
 
     /** The next {@link #LANES} bytes, signed, as floats: one conversion, where two would double the compiler's nodes. */
     static FloatVector signedFloats(long address) {
+        if (LANES == 4) {
+            return toFloats(signedBytes(address));
+        }
         return (FloatVector) ByteVector.fromMemorySegment(QUARTER, Memory.ALL, address, LITTLE)
                 .convertShape(VectorOperators.B2F, FLOATS, 0);
     }

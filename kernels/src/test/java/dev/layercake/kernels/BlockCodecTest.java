@@ -12,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Blocks are packed here from chosen integers, by the layout's definition, and must decode to what was chosen. */
 class BlockCodecTest {
@@ -164,6 +165,55 @@ class BlockCodecTest {
         float[] decoded = decode(DType.Q6_K, block, 256);
         for (int i = 0; i < 256; i++) {
             assertThat(decoded[i]).isEqualTo(SCALE * scales[i / 16] * quants[i]);
+        }
+    }
+
+    @Test
+    void iq4nlAndIq4xs() {
+        int[] levels = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+        int[] codes = random.ints(256, 0, 16).toArray();
+        int[] scales = random.ints(8, -32, 32).toArray();
+        byte[] plain = new byte[18];
+        byte[] block = new byte[136];
+        half(plain, 0, SCALE);
+        half(block, 0, SCALE);
+        for (int run = 0; run < 8; run++) {
+            int stored = scales[run] + 32;
+            block[2 + run / 4] |= (byte) ((stored >> 4) << (run % 4 * 2));
+            block[4 + run / 2] |= (byte) ((stored & 15) << (run % 2 * 4));
+        }
+        for (int i = 0; i < 256; i++) {
+            byte code = (byte) (codes[i] << (i % 32 < 16 ? 0 : 4));
+            block[8 + i / 32 * 16 + i % 16] |= code;
+            if (i < 32) {
+                plain[2 + i % 16] |= code;
+            }
+        }
+        float[] decodedPlain = decode(DType.IQ4_NL, plain, 32);
+        float[] decoded = decode(DType.IQ4_XS, block, 256);
+        for (int i = 0; i < 256; i++) {
+            assertThat(decoded[i]).isEqualTo(SCALE * scales[i / 32] * levels[codes[i]]);
+            if (i < 32) {
+                assertThat(decodedPlain[i]).isEqualTo(SCALE * levels[codes[i]]);
+            }
+        }
+    }
+
+    /** A code is a float of a sign, two bits of exponent biased by 1 and one of mantissa; the scale is 2^(byte - 127). */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 127, 130, 253})
+    void mxfp4(int exponent) {
+        byte[] block = new byte[17];
+        block[0] = (byte) exponent;
+        for (int i = 0; i < 32; i++) {
+            block[1 + i % 16] |= (byte) (i < 16 ? i : (31 - i) << 4);
+        }
+        float[] decoded = decode(DType.MXFP4, block, 32);
+        for (int i = 0; i < 32; i++) {
+            int code = i < 16 ? i : 31 - i;
+            double size = (code & 6) == 0 ? (code & 1) * 0.5 : (1 + (code & 1) * 0.5) * Math.pow(2, (code / 2 % 4) - 1);
+            float expected = (float) ((code < 8 ? size : -size) * Math.pow(2, exponent - 127));
+            assertThat(decoded[i]).isEqualTo(expected);
         }
     }
 

@@ -64,6 +64,9 @@ final class RandomTensors {
                         scale(block, 2, 0.02f);
                     }
                     case Q6_K -> scale(block, 208, 0.0005f);
+                    case IQ4_NL -> scale(block, 0, 0.01f);
+                    case IQ4_XS -> scale(block, 0, 0.0005f);
+                    case MXFP4 -> block.set(ValueLayout.JAVA_BYTE, 0, (byte) random.nextInt(122, 128));
                     default -> throw new AssertionError(type);
                 }
             }

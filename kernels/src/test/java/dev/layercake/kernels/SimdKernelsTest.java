@@ -112,6 +112,55 @@ class SimdKernelsTest {
         assertThat(out.toArray()).isEqualTo(first);
     }
 
+    /** A scale that is no number makes its row's product none, whatever the order of multiplications, and no other row's. */
+    @ParameterizedTest
+    @CsvSource({
+        "Q8_0,0",
+        "Q4_0,0",
+        "Q4_1,0",
+        "Q4_1,2",
+        "Q5_0,0",
+        "Q5_1,0",
+        "Q5_1,2",
+        "Q2_K,80",
+        "Q2_K,82",
+        "Q3_K,108",
+        "Q4_K,0",
+        "Q4_K,2",
+        "Q5_K,0",
+        "Q5_K,2",
+        "Q6_K,208",
+        "IQ4_NL,0",
+        "IQ4_XS,0"
+    })
+    void scalesThatAreNoNumbers(DType type, int offset) {
+        for (float scale : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+            Tensor weights = random.weights(type, 7, 512);
+            Memory.putFloat16(weights.rowAddress(3) + type.rowBytes(256) + offset, scale);
+            Tensor x = random.floats(1, 512, 1);
+            Tensor expected = Tensor.allocate(arena, DType.F32, 1, 7);
+            Tensor actual = Tensor.allocate(arena, DType.F32, 1, 7);
+            scalar.matmul(weights, x, expected, workers);
+            simd.matmul(weights, x, actual, workers);
+            for (int row = 0; row < 7; row++) {
+                assertThat(Float.isFinite(actual.get(0, row)))
+                        .isEqualTo(Float.isFinite(expected.get(0, row)))
+                        .isEqualTo(row != 3);
+            }
+        }
+    }
+
+    /** Real models' shapes: 18, 20 and 48 blocks of 32, rows that are no multiple of a vector's lanes. */
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "IQ4_NL", "MXFP4"})
+    void shortRows(DType type) {
+        for (int inputs : new int[] {32, 96, 576, 640, 1536}) {
+            matmul(type, 1, 19, inputs);
+        }
+    }
+
     @Test
     void moreTokensThanArePackedAtATime() {
         matmul(DType.F32, 1031, 29, 37);

@@ -25,7 +25,10 @@ record GgufTensorType(String name, Optional<DType> dtype, int elementBytes) {
             Map.entry(12, DType.Q4_K),
             Map.entry(13, DType.Q5_K),
             Map.entry(14, DType.Q6_K),
-            Map.entry(30, DType.BF16));
+            Map.entry(20, DType.IQ4_NL),
+            Map.entry(23, DType.IQ4_XS),
+            Map.entry(30, DType.BF16),
+            Map.entry(39, DType.MXFP4));
 
     private static final Map<Integer, String> BLOCKS = Map.ofEntries(
             Map.entry(9, "Q8_1"),
@@ -34,14 +37,11 @@ record GgufTensorType(String name, Optional<DType> dtype, int elementBytes) {
             Map.entry(17, "IQ2_XS"),
             Map.entry(18, "IQ3_XXS"),
             Map.entry(19, "IQ1_S"),
-            Map.entry(20, "IQ4_NL"),
             Map.entry(21, "IQ3_S"),
             Map.entry(22, "IQ2_S"),
-            Map.entry(23, "IQ4_XS"),
             Map.entry(29, "IQ1_M"),
             Map.entry(34, "TQ1_0"),
-            Map.entry(35, "TQ2_0"),
-            Map.entry(39, "MXFP4"));
+            Map.entry(35, "TQ2_0"));
 
     private static final Map<Integer, GgufTensorType> NUMBERS = Map.of(
             24, new GgufTensorType("I8", Optional.empty(), 1),

@@ -80,9 +80,11 @@ public interface TensorSource extends AutoCloseable {
 
     private DType computable(TensorInfo info) {
         return info.dtype()
-                .orElseThrow(() -> LayercakeException.badModel(path() + ": tensor " + Quote.of(info.name())
-                        + " has type " + info.dtypeName()
-                        + ", which Layercake does not compute with; convert the model "
-                        + "to one of F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K"));
+                .orElseThrow(
+                        () -> LayercakeException.badModel(
+                                path() + ": tensor " + Quote.of(info.name())
+                                        + " has type " + info.dtypeName()
+                                        + ", which Layercake does not compute with; convert the model "
+                                        + "to one of F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS, MXFP4"));
     }
 }

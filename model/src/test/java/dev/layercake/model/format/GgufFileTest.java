@@ -220,21 +220,21 @@ class GgufFileTest {
     @Test
     void listsTensorsOfOtherTypesAndRefusesToComputeWithThem() throws IOException {
         Path path = new RawGguf(3, 3, 0)
-                .tensor("iq4", 20, 0, 32)
+                .tensor("iq3", 21, 0, 32)
                 .tensor("future", 77, 32, 4, 4)
                 .tensor("ints", 26, 64, 3)
                 .alignTo(32)
                 .zeros(76)
                 .write(folder.resolve("a.gguf"));
         try (GgufFile file = GgufFile.open(path)) {
-            assertThat(file.info("iq4").dtypeName()).isEqualTo("IQ4_NL");
-            assertThat(file.info("iq4").bytes()).isEqualTo(32);
+            assertThat(file.info("iq3").dtypeName()).isEqualTo("IQ3_S");
+            assertThat(file.info("iq3").bytes()).isEqualTo(32);
             assertThat(file.info("future").dtypeName()).isEqualTo("number 77");
             assertThat(file.info("ints").bytes()).isEqualTo(12);
             assertThat(file.data("ints").byteSize()).isEqualTo(12);
-            assertThatThrownBy(() -> file.tensor("iq4"))
+            assertThatThrownBy(() -> file.tensor("iq3"))
                     .isInstanceOf(LayercakeException.class)
-                    .hasMessageContaining("\"iq4\" has type IQ4_NL, which Layercake does not compute with");
+                    .hasMessageContaining("\"iq3\" has type IQ3_S, which Layercake does not compute with");
             assertThatThrownBy(() -> file.tensor("future")).hasMessageContaining("number 77");
         }
     }
