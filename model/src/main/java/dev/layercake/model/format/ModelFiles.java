@@ -20,6 +20,8 @@ public final class ModelFiles implements AutoCloseable {
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";
     private static final String CONFIG = "config.json";
+    private static final String ADAPTER_CONFIG = "adapter_config.json";
+    private static final String ADAPTER = "adapter_model.safetensors";
     private static final Pattern PART = Pattern.compile(".*-\\d{5}-of-\\d{5}\\.safetensors");
     private static final long LARGEST_JSON_BYTES = 64L << 20;
     private static final int MOST_NAMED = 4;
@@ -46,6 +48,7 @@ public final class ModelFiles implements AutoCloseable {
     }
 
     private static ModelFiles openFolder(Path folder) {
+        refuseAdapter(folder);
         Path single = folder.resolve(SINGLE);
         Path index = folder.resolve(INDEX);
         if (Files.exists(single) || Files.exists(index)) {
@@ -83,6 +86,21 @@ public final class ModelFiles implements AutoCloseable {
                 folder + " has neither " + SINGLE + " nor " + INDEX + " nor a GGUF file: give the folder of a model");
     }
 
+    /** What a fine-tuning leaves that changes a model and is none itself. */
+    private static void refuseAdapter(Path folder) {
+        if (Files.exists(folder.resolve(ADAPTER_CONFIG)) && !Files.exists(folder.resolve(CONFIG))) {
+            throw LayercakeException.badModel(folder + " holds a LoRA adapter" + baseModel(folder)
+                    + ", which Layercake does not apply: merge the two (merge_and_unload of PEFT) and give the folder of the"
+                    + " result");
+        }
+    }
+
+    private static String baseModel(Path folder) {
+        JsonNode base =
+                Json.object(folder.resolve(ADAPTER_CONFIG), LARGEST_JSON_BYTES).path("base_model_name_or_path");
+        return base.isString() ? " for the model " + Quote.of(base.stringValue()) : " for another model";
+    }
+
     private static void requireConfig(Path folder) {
         if (!Files.exists(folder.resolve(CONFIG))) {
             throw LayercakeException.badModel(folder + " has Safetensors files but no " + CONFIG
@@ -96,7 +114,7 @@ public final class ModelFiles implements AutoCloseable {
         switch (FileKind.of(path)) {
             case GGUF -> {
                 GgufFile file = GgufFile.open(path);
-                refuseSplit(file);
+                refusePartial(file);
                 return new ModelFiles(path, file, null);
             }
             case JSON -> {
@@ -105,6 +123,9 @@ public final class ModelFiles implements AutoCloseable {
                 }
             }
             case SAFETENSORS -> {
+                if (name.equals(ADAPTER) && folder != null) {
+                    refuseAdapter(folder);
+                }
                 if (isPart(path)) {
                     throw LayercakeException.badModel(
                             path + " is one part of a model: give the folder that holds all parts and " + INDEX);
@@ -131,10 +152,15 @@ public final class ModelFiles implements AutoCloseable {
                 path + " is neither a Safetensors nor a GGUF file: give the path of one, or the folder of a model");
     }
 
-    private static void refuseSplit(GgufFile file) {
+    private static void refusePartial(GgufFile file) {
         String key = "split.count";
         boolean whole = false;
         try {
+            if (file.metadata().string("general.type", "model").equals("adapter")) {
+                throw LayercakeException.badModel(
+                        file.path() + " holds a LoRA adapter for another model, which Layercake"
+                                + " does not apply: merge the two with llama.cpp's llama-export-lora and give the result");
+            }
             int parts = file.metadata().intValue(key, 1);
             if (parts > 1) {
                 throw LayercakeException.badModel(file.path() + " is one of " + parts

@@ -1,12 +1,13 @@
 package dev.layercake.model.format;
 
 /** Text from a file, made safe for a message of one line. */
-final class Quote {
+public final class Quote {
     private static final int LONGEST = 80;
 
     private Quote() {}
 
-    static String of(String text) {
+    /** The text in quotes, without control characters, cut after {@value #LONGEST} characters. */
+    public static String of(String text) {
         StringBuilder quoted = new StringBuilder("\"");
         text.codePoints()
                 .limit(LONGEST)

@@ -47,6 +47,26 @@ class ModelFilesTest {
     }
 
     @Test
+    void refusesAnAdapterInOneSentence() throws IOException {
+        safetensors("adapter_model.safetensors");
+        Files.writeString(
+                folder.resolve("adapter_config.json"),
+                "{\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"someone/some-model\"}");
+        assertRefused(folder, "LoRA adapter for the model \"someone/some-model\"");
+        assertThatThrownBy(() -> ModelFiles.open(folder.resolve("adapter_model.safetensors"))
+                        .close())
+                .isInstanceOf(LayercakeException.class)
+                .hasMessageContaining("LoRA adapter");
+        Path gguf = folder.resolve("adapter.gguf");
+        new GgufWriter()
+                .metadata("general.type", GgufValue.string("adapter"))
+                .metadata("general.architecture", GgufValue.string("llama"))
+                .add("a", DType.F32, TensorContent.ofFloats(3, 4), 2)
+                .write(gguf);
+        assertRefused(gguf, "LoRA adapter");
+    }
+
+    @Test
     void opensAFolder() throws IOException {
         safetensors("model.safetensors");
         config();
