@@ -12,7 +12,9 @@ import org.jspecify.annotations.Nullable;
  * @param valueType likewise of the values
  * @param quantizeTo Q8_0 or Q4_0 to convert unquantised weights while loading, null to take them as they are
  * @param kvMemoryBytes most KV memory that all sessions together may use; 0 for what the machine has left after loading
- * @param contextTokens most tokens of a sequence; 0 for what the model was made for
+ * @param contextTokens most tokens of a sequence; 0 for what the model was made for. A model whose rotary frequencies depend
+ *     on the length (LongRoPE) uses those for this length
+ * @param beyondContext whether {@code contextTokens} may be more than the model was made for
  */
 public record EngineOptions(
         int threads,
@@ -20,7 +22,8 @@ public record EngineOptions(
         DType valueType,
         @Nullable DType quantizeTo,
         long kvMemoryBytes,
-        int contextTokens) {
+        int contextTokens,
+        boolean beyondContext) {
     /** One thread per processor, keys and values in BF16, weights as they are. */
     public static final EngineOptions DEFAULT = builder().build();
 
@@ -50,6 +53,7 @@ public record EngineOptions(
         private @Nullable DType quantizeTo;
         private long kvMemoryBytes;
         private int contextTokens;
+        private boolean beyondContext;
 
         private Builder() {}
 
@@ -83,13 +87,19 @@ public record EngineOptions(
             return this;
         }
 
+        public Builder beyondContext(boolean accepted) {
+            this.beyondContext = accepted;
+            return this;
+        }
+
         /**
          * The options.
          *
          * @throws LayercakeException (bad input) if a value is out of range
          */
         public EngineOptions build() {
-            return new EngineOptions(threads, keyType, valueType, quantizeTo, kvMemoryBytes, contextTokens);
+            return new EngineOptions(
+                    threads, keyType, valueType, quantizeTo, kvMemoryBytes, contextTokens, beyondContext);
         }
     }
 }

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
@@ -104,6 +105,7 @@ public final class LanguageModel implements AutoCloseable {
             model = opening.open(kernels.kernels(), workers);
             // Fails here, not at the first session, if the model's heads do not fit the types of the cache.
             model.config().kvLayout(options.keyType(), options.valueType());
+            requireContext(model, options);
             return new LanguageModel(model, path, options, kernels, workers, weightsResident);
         } catch (RuntimeException | Error e) {
             if (model != null) {
@@ -111,6 +113,20 @@ public final class LanguageModel implements AutoCloseable {
             }
             workers.close();
             throw e;
+        }
+    }
+
+    private static void requireContext(Model model, EngineOptions options) {
+        int made = model.config().contextLength();
+        if (options.contextTokens() > made && !options.beyondContext()) {
+            throw LayercakeException.badInput(String.format(
+                    Locale.ROOT,
+                    "%s was made for texts of up to %,d tokens, but the context asked for (-c) is %,d; ask for at most %,d, or"
+                            + " accept what it makes of longer texts (--beyond-context).",
+                    model.name(),
+                    made,
+                    options.contextTokens(),
+                    made));
         }
     }
 
@@ -143,11 +159,22 @@ public final class LanguageModel implements AutoCloseable {
         return known;
     }
 
-    /** Most tokens of a sequence, prompt and answers together. */
+    /**
+     * Most tokens of a sequence, prompt and answers together: what the options say, or what the model was made for. A session
+     * reads with the rotary frequencies for this length from its first token on, where they depend on it (LongRoPE).
+     */
     public int contextTokens() {
         return options.contextTokens() > 0
                 ? options.contextTokens()
                 : model.config().contextLength();
+    }
+
+    /** What to do for so many tokens of context, as a message says it after an "or". */
+    public String widerContext(long tokens) {
+        return tokens <= model.config().contextLength()
+                ? "set a context of " + tokens + " (-c)"
+                : "set a context of " + tokens
+                        + " (-c, with --beyond-context) if you accept what a model makes of a text longer than it was made for";
     }
 
     /**
@@ -171,7 +198,9 @@ public final class LanguageModel implements AutoCloseable {
         return exclusively(() -> {
             requireOpen();
             forward.prepare(policy);
-            return open(new KvCache(pool(), policy, 0));
+            KvCache cache = new KvCache(pool(), policy, 0);
+            cache.limit(contextTokens());
+            return open(cache);
         });
     }
 
@@ -210,6 +239,7 @@ public final class LanguageModel implements AutoCloseable {
             requireOpen();
             KvPlan plan = KvPlan.of(pool().layout(), full, tokens.length, 0);
             try (KvCache cache = new KvCache(pool(), full, plan.peakBytes())) {
+                cache.limit(contextTokens());
                 forward.observe(cache, tokens, progress, observer);
             }
         });

@@ -391,9 +391,7 @@ public final class Session implements AutoCloseable {
                     + " of the prompt, up to " + maxTokens + " of the answer), but the context is "
                     + owner.contextTokens() + "; shorten the prompt, ask for fewer tokens (-n), "
                     + (cache.tokensSeen() == 0 ? "" : "begin a new conversation (/reset), ")
-                    + "or set a context of " + needed
-                    + " (-c) if you accept what a model makes of a text longer than it"
-                    + " was made for.");
+                    + "or " + owner.widerContext(needed) + ".");
         }
         requireReplay(text, promptTokens);
     }
@@ -406,8 +404,7 @@ public final class Session implements AutoCloseable {
                     + " has the model repeat the text behind its end, " + repeating
                     + " tokens at a time or more, but with "
                     + text + " tokens of text the context of " + owner.contextTokens()
-                    + " has no room for that; shorten the prompt, or set a context of " + (text + repeating)
-                    + " (-c) if you accept what a model makes of a text longer than it was made for.");
+                    + " has no room for that; shorten the prompt, or " + owner.widerContext(text + repeating) + ".");
         }
     }
 

@@ -108,8 +108,8 @@ public final class HeadProfiler {
 
     private ProfileJournal.Measured measure(int index, long before, long total, Progress progress) {
         int[] tokens = text.prompt(index);
-        HeadCalibration calibration =
-                HeadCalibration.of(options.measure(), language.model().config(), tokens.length);
+        HeadCalibration calibration = HeadCalibration.of(
+                options.measure(), language.model().config(), tokens.length, language.contextTokens());
         language.observe(
                 tokens,
                 (done, all) -> {

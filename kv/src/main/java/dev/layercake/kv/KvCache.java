@@ -36,6 +36,7 @@ public final class KvCache implements AutoCloseable {
     private int tokensSeen;
     private int tokensRunning;
     private int nextRotation;
+    private int limitTokens;
     private long policyNanos;
     private ModelParts parts = ModelParts.NONE;
     private final UnreplayedText unreplayed = new UnreplayedText();
@@ -109,9 +110,24 @@ public final class KvCache implements AutoCloseable {
         return tokensSeen;
     }
 
+    /**
+     * Says how long the text may ever become, which models ask whose rotary frequencies depend on it (LongRoPE): they then
+     * use those of that length from the first token on, so that what was read early and what comes late turn alike. A cache that
+     * was not told takes the length of the text so far, anew in every prefill and step, as transformers does.
+     *
+     * @param tokens at least 1
+     * @throws IllegalStateException if something was read already
+     */
+    public void limit(int tokens) {
+        if (tokensSeen > 0 || running != null) {
+            throw new IllegalStateException("the text has begun");
+        }
+        limitTokens = tokens;
+    }
+
     /** Which positions the rotary embeddings of the next tokens have. */
     public Rotations rotations(int newTokens) {
-        long length = (long) nextRotation + newTokens;
+        long length = limitTokens > 0 ? limitTokens : (long) nextRotation + newTokens;
         boolean slots = policy.positions() == PositionRule.SLOT;
         if (slots) {
             length = Math.min(length, policy.allocator().budget() + 1L);
@@ -458,7 +474,7 @@ public final class KvCache implements AutoCloseable {
             longest = Math.max(longest, layer.longest());
         }
         int next = longest;
-        int before = nextRotation;
+        int before = rotations(0).length();
         workers.run((worker, count) -> {
             for (int index = worker; index < layers.length; index += count) {
                 Rotary rotary = parts.rotary(index, before);
@@ -504,6 +520,7 @@ public final class KvCache implements AutoCloseable {
         }
         tokensSeen = other.tokensSeen;
         nextRotation = other.nextRotation;
+        limitTokens = other.limitTokens;
         unreplayed.add(other.unreplayed.tokens());
     }
 

@@ -6,7 +6,7 @@ package dev.layercake.kv;
  *
  * @param first of the first token; the others follow
  * @param count tokens
- * @param length positions in use with them, which some models' frequencies depend on
+ * @param length positions that the text may use, or uses with them if nobody said; some models' frequencies depend on it
  * @param exact whether angles must not be rounded to float32, as a stream of any length needs it
  */
 public record Rotations(int first, int count, int length, boolean exact) {}

@@ -1,6 +1,7 @@
 package dev.layercake.model;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.Quote;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -44,9 +45,23 @@ enum Architecture {
         return this == GEMMA2 || this == GEMMA3;
     }
 
+    /** Whether queries, keys and values have biases always; elsewhere they have them if the checkpoint does. */
+    boolean biasesAttention() {
+        return this == QWEN2;
+    }
+
+    /** Whether queries and keys are normed, head by head, before the rotary embedding. */
+    boolean normsHeads() {
+        return this == QWEN3 || this == QWEN3_MOE || this == GEMMA3;
+    }
+
     /** Whether GGUF files of the family hold rotary pairs as neighbours. */
     boolean interleavedInGguf() {
         return ggufName.equals("llama");
+    }
+
+    static boolean isHuggingFace(String modelType) {
+        return named(modelType, candidate -> candidate.huggingFaceName).isPresent();
     }
 
     static Architecture ofHuggingFace(String modelType) {
@@ -70,6 +85,6 @@ enum Architecture {
                 .map(candidate -> candidate.huggingFaceName)
                 .collect(Collectors.joining(", "));
         return LayercakeException.badModel(
-                "architecture '" + name + "' (" + where + ") is not supported; known are " + known);
+                "architecture " + Quote.of(name) + " (" + where + ") is not supported; known are " + known);
     }
 }

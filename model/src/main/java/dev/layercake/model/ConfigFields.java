@@ -1,123 +1,78 @@
 package dev.layercake.model;
 
 import dev.layercake.kernels.LayercakeException;
-import java.util.List;
-import java.util.function.Predicate;
-import java.util.stream.Stream;
-import java.util.stream.StreamSupport;
-import tools.jackson.databind.JsonNode;
 
 /**
- * The fields of a JSON object in config.json, each read as the kind it must be. A field that is missing or null takes its
- * fallback; one of another kind is refused by name.
+ * What a file says of a model, by key: each fact is read as the kind that it must be, and refused with its key and its value
+ * if it is of another kind or beyond what any model has. A key that is missing, or null, takes its fallback.
  */
-record ConfigFields(JsonNode json) {
-    ConfigFields {
-        if (!json.isObject()) {
-            throw LayercakeException.badModel("config.json is no JSON object where one is expected");
+abstract class ConfigFields {
+    abstract boolean has(String key);
+
+    /** @throws LayercakeException (bad model) if the key holds anything else, or nothing */
+    abstract long whole(String key);
+
+    /** @throws LayercakeException (bad model) if the key holds anything else, or nothing */
+    abstract double number(String key);
+
+    /** @throws LayercakeException (bad model) if the key holds anything else, or nothing */
+    abstract boolean flag(String key);
+
+    /** @throws LayercakeException (bad model) if the key holds anything else, or nothing */
+    abstract String text(String key);
+
+    /** The sentence that refuses a value. */
+    abstract LayercakeException refused(String key, String expected);
+
+    /** A whole number that must be there. */
+    final int integer(String key, int least, int most) {
+        long value = whole(key);
+        if (value < least || value > most) {
+            throw refused(key, "a whole number from " + least + " to " + most);
         }
+        return (int) value;
     }
 
-    boolean has(String key) {
-        return !json.path(key).isMissingNode() && !json.path(key).isNull();
+    final int integer(String key, int fallback, int least, int most) {
+        return has(key) ? integer(key, least, most) : fallback;
     }
 
-    boolean hasObject(String key) {
-        return json.path(key).isObject();
-    }
-
-    ConfigFields object(String key) {
-        return new ConfigFields(json.path(key));
-    }
-
-    int integer(String key) {
-        if (!has(key)) {
-            throw LayercakeException.badModel("config.json has no '" + key + "', which must be a whole number");
+    /** A number that must be there. */
+    final double number(String key, double least, double most) {
+        double value = number(key);
+        if (!(value >= least && value <= most)) {
+            throw refused(key, "a number from " + shown(least) + " to " + shown(most));
         }
-        return integer(key, 0);
+        return value;
     }
 
-    int integer(String key, int fallback) {
-        if (!has(key)) {
-            return fallback;
-        }
-        JsonNode value = json.path(key);
-        if (!value.isIntegralNumber() || !value.canConvertToInt()) {
-            throw wrong(key, "a whole number");
-        }
-        return value.intValue();
+    final double number(String key, double fallback, double least, double most) {
+        return has(key) ? number(key, least, most) : fallback;
     }
 
-    double number(String key, double fallback) {
-        if (!has(key)) {
-            return fallback;
-        }
-        JsonNode value = json.path(key);
-        if (!value.isNumber()) {
-            throw wrong(key, "a number");
-        }
-        return value.doubleValue();
-    }
-
-    boolean flag(String key, boolean fallback) {
+    /** A number that is either zero, which switches something off, or within a range. */
+    final double numberOrZero(String key, double fallback, double least, double most) {
         if (!has(key)) {
             return fallback;
         }
-        if (!json.path(key).isBoolean()) {
-            throw wrong(key, "true or false");
+        double value = number(key);
+        if (value != 0 && !(value >= least && value <= most)) {
+            throw refused(key, "0 or a number from " + shown(least) + " to " + shown(most));
         }
-        return json.path(key).booleanValue();
+        return value;
     }
 
-    String text(String key, String fallback) {
-        if (!has(key)) {
-            return fallback;
-        }
-        if (!json.path(key).isString()) {
-            throw wrong(key, "text");
-        }
-        return json.path(key).stringValue();
+    final boolean flag(String key, boolean fallback) {
+        return has(key) ? flag(key) : fallback;
     }
 
-    List<Float> floats(String key) {
-        return elements(key, "a list of numbers", JsonNode::isNumber)
-                .map(JsonNode::floatValue)
-                .toList();
+    final String text(String key, String fallback) {
+        return has(key) ? text(key) : fallback;
     }
 
-    List<String> texts(String key) {
-        return elements(key, "a list of words", JsonNode::isString)
-                .map(JsonNode::stringValue)
-                .toList();
-    }
-
-    /** A token id or a list of them; anything else is as good as none. */
-    List<Integer> tokens(String key) {
-        JsonNode value = json.path(key);
-        return (value.isArray() ? stream(value) : Stream.of(value))
-                .filter(JsonNode::isIntegralNumber)
-                .filter(JsonNode::canConvertToInt)
-                .map(JsonNode::intValue)
-                .filter(token -> token >= 0)
-                .toList();
-    }
-
-    private Stream<JsonNode> elements(String key, String expected, Predicate<JsonNode> kind) {
-        JsonNode array = json.path(key);
-        if (!array.isArray() || stream(array).anyMatch(kind.negate())) {
-            throw wrong(key, expected);
-        }
-        return stream(array);
-    }
-
-    private static Stream<JsonNode> stream(JsonNode array) {
-        return StreamSupport.stream(array.spliterator(), false);
-    }
-
-    private LayercakeException wrong(String key, String expected) {
-        String value = json.path(key).toString();
-        String shown = value.length() > 40 ? value.substring(0, 40) + "..." : value;
-        return LayercakeException.badModel("'" + key + "' in config.json is " + shown + ", not " + expected
-                + "; the file is damaged, download it again");
+    private static String shown(double bound) {
+        return bound == Math.rint(bound) && Math.abs(bound) < 1e9
+                ? Long.toString((long) bound)
+                : Double.toString(bound);
     }
 }

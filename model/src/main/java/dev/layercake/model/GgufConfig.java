@@ -1,18 +1,13 @@
 package dev.layercake.model;
 
-import dev.layercake.kernels.DType;
 import dev.layercake.kernels.LayercakeException;
-import dev.layercake.kernels.Tensor;
 import dev.layercake.model.ModelConfig.Activation;
 import dev.layercake.model.ModelConfig.Experts;
 import dev.layercake.model.ModelConfig.Layer;
 import dev.layercake.model.format.GgufFile;
-import dev.layercake.model.format.GgufMetadata;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntPredicate;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,184 +15,154 @@ import org.jspecify.annotations.Nullable;
  * the architecture alone (Gemma's window pattern), the file may still say otherwise.
  */
 final class GgufConfig {
-    static final String ROPE_FACTORS = "rope_freqs.weight";
-    static final String LONG_FACTORS = "rope_factors_long.weight";
-    static final String SHORT_FACTORS = "rope_factors_short.weight";
-
     /** The end of a text, of a turn, and of a message that a tool answers. */
     static final List<String> END_KEYS =
             List.of("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id");
 
+    private static final List<String> BOS_KEY = List.of("tokenizer.ggml.bos_token_id");
+    private static final int GEMMA2_WINDOW = 4096;
+
     private final GgufFile file;
-    private final GgufMetadata metadata;
+    private final GgufFields fields;
+    private final GgufFields anyKey;
     private final Architecture architecture;
-    private final String prefix;
 
     private GgufConfig(GgufFile file) {
         this.file = file;
-        this.metadata = file.metadata();
-        this.architecture = Architecture.ofGguf(metadata.string("general.architecture"));
-        this.prefix = architecture.ggufName() + ".";
+        this.anyKey = new GgufFields(file, "");
+        this.architecture = Architecture.ofGguf(anyKey.text("general.architecture"));
+        this.fields = new GgufFields(file, architecture.ggufName() + ".");
     }
 
-    /** @throws LayercakeException if the architecture is unknown or a key is missing or of the wrong kind */
+    /**
+     * @throws LayercakeException (bad model) if the architecture is unknown, or a key is missing, of the wrong kind or beyond
+     *     what any model has
+     */
     static ModelConfig parse(GgufFile file) {
         return new GgufConfig(file).config();
     }
 
     private ModelConfig config() {
-        int hidden = integer("embedding_length");
-        int queryHeads = uniform("attention.head_count", 0);
-        if (queryHeads < 1) {
-            throw LayercakeException.badModel(file.path() + ": the metadata give " + queryHeads + " attention heads");
-        }
-        int headDim = integer("attention.key_length", hidden / queryHeads);
-        if (integer("attention.value_length", headDim) != headDim) {
-            throw LayercakeException.badModel(
-                    file.path() + ": keys and values differ in length, which is not supported");
-        }
+        int hidden = fields.integer("embedding_length", 1, ModelConfig.MOST_HIDDEN);
+        int queryHeads = queryHeads();
+        int headDim = headDim(hidden, queryHeads);
+        int vocabulary = vocabularySize();
+        int count = fields.integer("block_count", 1, ModelConfig.MOST_LAYERS);
+        int context = fields.integer("context_length", 2048, 1, ModelConfig.MOST_CONTEXT);
+        boolean capped = architecture == Architecture.GEMMA2;
         return new ModelConfig(
                 architecture.huggingFaceName(),
                 hidden,
-                vocabularySize(),
-                integer("context_length", 2048),
+                vocabulary,
+                context,
                 queryHeads,
-                uniform("attention.head_count_kv", queryHeads),
+                kvHeads(queryHeads),
                 headDim,
-                number("attention.scale", (float) (1 / Math.sqrt(headDim))),
-                number("attn_logit_softcapping", architecture == Architecture.GEMMA2 ? 50 : 0),
-                number("final_logit_softcapping", architecture == Architecture.GEMMA2 ? 30 : 0),
+                (float) fields.number("attention.scale", attentionScale(count, hidden, queryHeads, headDim), 1e-5, 1e5),
+                softcap("attn_logit_softcapping", capped ? 50 : 0),
+                softcap("final_logit_softcapping", capped ? 30 : 0),
                 architecture.gemma() ? (float) Math.sqrt(hidden) : 1f,
-                number("attention.layer_norm_rms_epsilon", 1e-6f),
+                (float) fields.number(
+                        "attention.layer_norm_rms_epsilon", 1e-6, ModelConfig.LEAST_EPSILON, ModelConfig.MOST_EPSILON),
                 architecture.gemma() ? Activation.GELU_TANH : Activation.SILU,
                 architecture.interleavedInGguf(),
-                layers(headDim),
+                file.find("output.weight").isEmpty(),
+                layers(count, headDim, context),
                 experts(),
-                metadata.intValue("tokenizer.ggml.bos_token_id", -1),
-                eosTokens());
+                anyKey.tokens(BOS_KEY, vocabulary).stream().findFirst().orElse(-1),
+                anyKey.tokens(END_KEYS, vocabulary));
+    }
+
+    private int queryHeads() {
+        String key = "attention.head_count";
+        return fields.isArray(key)
+                ? fields.uniform(key, 1, 1, ModelConfig.MOST_HEADS)
+                : fields.integer(key, 1, ModelConfig.MOST_HEADS);
+    }
+
+    private int kvHeads(int queryHeads) {
+        String key = "attention.head_count_kv";
+        int kvHeads = fields.uniform(key, queryHeads, 1, ModelConfig.MOST_HEADS);
+        if (queryHeads % kvHeads != 0) {
+            throw fields.refused(key, "a divisor of the " + queryHeads + " attention heads");
+        }
+        return kvHeads;
+    }
+
+    private int headDim(int hidden, int queryHeads) {
+        if (!fields.has("attention.key_length") && hidden / queryHeads < 2) {
+            throw fields.refused("attention.head_count", "a number of heads that " + hidden + " elements allow");
+        }
+        int headDim = fields.integer("attention.key_length", hidden / queryHeads, 2, ModelConfig.MOST_HEAD_DIM);
+        if (fields.integer("attention.value_length", headDim, 1, ModelConfig.MOST_HEAD_DIM) != headDim) {
+            throw fields.refused("attention.value_length", headDim + ", the length of a key");
+        }
+        return headDim;
+    }
+
+    /**
+     * Gemma's files do not say their scale. It is that of the head, but for the two models of 27B, which are known by their
+     * number of layers and scale by hidden size and heads (query_pre_attn_scalar in their published configurations).
+     */
+    private double attentionScale(int layers, int hidden, int queryHeads, int headDim) {
+        boolean of27B = switch (architecture) {
+            case GEMMA2 -> layers == 46;
+            case GEMMA3 -> layers == 62;
+            default -> false;
+        };
+        return 1 / Math.sqrt(of27B ? (double) hidden / queryHeads : headDim);
+    }
+
+    private float softcap(String key, double fallback) {
+        return (float) fields.numberOrZero(key, fallback, ModelConfig.LEAST_SOFTCAP, ModelConfig.MOST_SOFTCAP);
     }
 
     private int vocabularySize() {
-        return Math.toIntExact(
-                Math.min(Integer.MAX_VALUE, file.info("token_embd.weight").rows()));
+        long rows = file.info("token_embd.weight").rows();
+        if (rows < 1 || rows > ModelConfig.MOST_VOCABULARY) {
+            throw LayercakeException.badModel(file.path() + ": tensor token_embd.weight has " + rows
+                    + " rows, which is no vocabulary; the file is damaged, download or convert it again");
+        }
+        return (int) rows;
     }
 
     private @Nullable Experts experts() {
-        int count = integer("expert_count", 0);
+        int count = fields.integer("expert_count", 0, 0, ModelConfig.MOST_EXPERTS);
         return count == 0
                 ? null
-                : new Experts(count, integer("expert_used_count"), metadata.bool(prefix + "expert_weights_norm", true));
+                : new Experts(
+                        count, fields.integer("expert_used_count", 1, count), fields.flag("expert_weights_norm", true));
     }
 
-    private List<Layer> layers(int headDim) {
-        int count = integer("block_count");
-        if (count < 1 || count > 4096) {
-            throw LayercakeException.badModel(file.path() + ": the metadata give " + count + " layers");
-        }
-        int rotated = integer("rope.dimension_count", headDim);
-        RopeConfig global = new RopeConfig(number("rope.freq_base", 10_000), rotated, scaling());
-        RopeConfig local = architecture == Architecture.GEMMA3
-                ? new RopeConfig(number("rope.freq_base_swa", 10_000), rotated, new RopeConfig.None())
-                : global;
-        int window = integer("attention.sliding_window", 0);
+    private List<Layer> layers(int count, int headDim, int context) {
+        GgufRope rope = new GgufRope(file, fields, architecture, headDim, context);
+        Layer full = new Layer(0, rope.full());
+        // The first files of Gemma 2 were written without.
+        int fallback = architecture == Architecture.GEMMA2 ? GEMMA2_WINDOW : 0;
+        int window = fields.integer("attention.sliding_window", fallback, 0, Integer.MAX_VALUE);
+        Layer windowed = new Layer(window, rope.sliding());
         IntPredicate sliding = slidingLayers(count);
         List<Layer> layers = new ArrayList<>();
         for (int layer = 0; layer < count; layer++) {
-            layers.add(window > 0 && sliding.test(layer) ? new Layer(window, local) : new Layer(0, global));
+            layers.add(window > 0 && sliding.test(layer) ? windowed : full);
         }
         return layers;
     }
 
     /** The pattern key holds either a period, whose last layer sees everything, or a flag per layer. */
     private IntPredicate slidingLayers(int count) {
-        String key = prefix + "attention.sliding_window_pattern";
-        if (metadata.isArray(key)) {
-            boolean[] flags = metadata.bools(key);
+        String key = "attention.sliding_window_pattern";
+        if (fields.isArray(key)) {
+            boolean[] flags = fields.flags(key);
             if (flags.length != count) {
-                throw LayercakeException.badModel(
-                        file.path() + ": " + key + " has " + flags.length + " flags for " + count + " layers");
+                throw fields.refused(key, "a flag for each of the " + count + " layers");
             }
             return layer -> flags[layer];
         }
-        int period = Math.max(1, metadata.intValue(key, architecture == Architecture.GEMMA3 ? 6 : 2));
+        int period = fields.integer(key, architecture == Architecture.GEMMA3 ? 6 : 2, 1, ModelConfig.MOST_LAYERS);
         return switch (architecture) {
             case GEMMA2, GEMMA3 -> layer -> (layer + 1) % period != 0;
             default -> layer -> true;
         };
-    }
-
-    private RopeConfig.Scaling scaling() {
-        if (file.find(ROPE_FACTORS).isPresent()) {
-            return new RopeConfig.Factors(floats(ROPE_FACTORS));
-        }
-        int original = integer("rope.scaling.original_context_length", integer("context_length", 2048));
-        double factor = number("rope.scaling.factor", 1);
-        if (file.find(LONG_FACTORS).isPresent()) {
-            return new RopeConfig.LongRope(
-                    floats(SHORT_FACTORS), floats(LONG_FACTORS), original, number("rope.scaling.attn_factor", 1));
-        }
-        String type = metadata.string(prefix + "rope.scaling.type", "none");
-        return switch (type) {
-            case "none" -> new RopeConfig.None();
-            case "linear" -> new RopeConfig.Linear(factor);
-            case "yarn" ->
-                new RopeConfig.Yarn(
-                        factor,
-                        original,
-                        number("rope.scaling.yarn_beta_fast", 32),
-                        number("rope.scaling.yarn_beta_slow", 1),
-                        number("rope.scaling.attn_factor", 1) * RopeConfig.Yarn.defaultAttentionFactor(factor),
-                        true);
-            default ->
-                throw LayercakeException.badModel(file.path() + ": rope scaling '" + type
-                        + "' is not supported; known are none, linear, yarn, and factors as tensors");
-        };
-    }
-
-    private List<Float> floats(String name) {
-        Tensor tensor = file.tensor(name);
-        if (tensor.dtype() != DType.F32 || tensor.columns() > 1 << 14) {
-            throw LayercakeException.badModel(
-                    file.path() + ": tensor " + name + " is " + tensor + ", not a short row of F32");
-        }
-        return IntStream.range(0, (int) tensor.columns())
-                .mapToObj(column -> tensor.get(0, column))
-                .toList();
-    }
-
-    private List<Integer> eosTokens() {
-        List<Integer> tokens = new ArrayList<>();
-        for (String key : END_KEYS) {
-            int token = metadata.intValue(key, -1);
-            if (token >= 0 && !tokens.contains(token)) {
-                tokens.add(token);
-            }
-        }
-        return tokens;
-    }
-
-    /** A number that some files give per layer; only the same for all layers is supported. */
-    private int uniform(String key, int fallback) {
-        if (!metadata.isArray(prefix + key)) {
-            return integer(key, fallback);
-        }
-        int[] perLayer = metadata.ints(prefix + key);
-        if (perLayer.length == 0 || Arrays.stream(perLayer).distinct().count() != 1) {
-            throw LayercakeException.badModel(
-                    file.path() + ": " + prefix + key + " differs from layer to layer, which is not supported");
-        }
-        return perLayer[0];
-    }
-
-    private int integer(String key) {
-        return metadata.intValue(prefix + key);
-    }
-
-    private int integer(String key, int fallback) {
-        return metadata.intValue(prefix + key, fallback);
-    }
-
-    private float number(String key, float fallback) {
-        return metadata.floatValue(prefix + key, fallback);
     }
 }

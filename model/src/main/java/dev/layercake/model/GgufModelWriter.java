@@ -93,6 +93,9 @@ public final class GgufModelWriter {
         if (window > 0) {
             count("attention.sliding_window", window);
             writer.metadata(key("attention.sliding_window_pattern"), GgufValue.bools(sliding));
+        } else if (architecture == Architecture.GEMMA2) {
+            // Without the key it would be the family's usual window.
+            count("attention.sliding_window", 0);
         }
     }
 
@@ -122,11 +125,11 @@ public final class GgufModelWriter {
                         (yarn.attentionFactor() / RopeConfig.Yarn.defaultAttentionFactor(yarn.factor())));
                 count("rope.scaling.original_context_length", yarn.originalContext());
             }
-            case RopeConfig.Llama3 _ -> factors(GgufConfig.ROPE_FACTORS, rope.frequencyDivisors());
-            case RopeConfig.Factors factors -> factors(GgufConfig.ROPE_FACTORS, factors.factors());
+            case RopeConfig.Llama3 _ -> factors(GgufRope.FACTORS, rope.frequencyDivisors());
+            case RopeConfig.Factors factors -> factors(GgufRope.FACTORS, factors.factors());
             case RopeConfig.LongRope longRope -> {
-                factors(GgufConfig.LONG_FACTORS, longRope.longFactors());
-                factors(GgufConfig.SHORT_FACTORS, longRope.shortFactors());
+                factors(GgufRope.LONG_FACTORS, longRope.longFactors());
+                factors(GgufRope.SHORT_FACTORS, longRope.shortFactors());
                 number("rope.scaling.attn_factor", (float) longRope.attentionFactor());
                 count("rope.scaling.original_context_length", longRope.originalContext());
             }

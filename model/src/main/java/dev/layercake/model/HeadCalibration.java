@@ -29,11 +29,12 @@ public abstract sealed class HeadCalibration implements Forward.Observer {
      * A calibration that has seen nothing yet.
      *
      * @param tokens of the text, at least 2
+     * @param contextTokens that texts may have where the profile will be used
      */
-    public static HeadCalibration of(Measure measure, ModelConfig config, int tokens) {
+    public static HeadCalibration of(Measure measure, ModelConfig config, int tokens, int contextTokens) {
         return switch (measure) {
             case VALUE -> new Value(config, tokens);
-            case DUO -> new Retrieval(config, tokens);
+            case DUO -> new Retrieval(config, tokens, contextTokens);
         };
     }
 
@@ -130,11 +131,13 @@ public abstract sealed class HeadCalibration implements Forward.Observer {
 
     /** See {@link Measure#DUO}: the attention that a head's mean query, at the end, pays to its mean key everywhere. */
     private static final class Retrieval extends HeadCalibration {
+        private final int contextTokens;
         private final double[][] querySums;
         private final double[][] keySums;
 
-        Retrieval(ModelConfig config, int tokens) {
+        Retrieval(ModelConfig config, int tokens, int contextTokens) {
             super(config, tokens);
+            this.contextTokens = contextTokens;
             this.querySums = new double[config.layerCount()][config.queryHeads() * config.headDim()];
             this.keySums = new double[config.layerCount()][config.kvHeads() * config.headDim()];
         }
@@ -189,7 +192,7 @@ public abstract sealed class HeadCalibration implements Forward.Observer {
         /** Product of the mean query with the mean key, the key rotated by a distance relative to the query. */
         private double product(int layer, int queryHead, int kvHead, int distance) {
             RopeConfig rope = config.layers().get(layer).rope();
-            float[] frequencies = rope.inverseFrequencies(tokens);
+            float[] frequencies = rope.inverseFrequencies(contextTokens);
             int headDim = config.headDim();
             int query = queryHead * headDim;
             int key = kvHead * headDim;

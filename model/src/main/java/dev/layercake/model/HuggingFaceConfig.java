@@ -6,72 +6,144 @@ import dev.layercake.model.ModelConfig.Experts;
 import dev.layercake.model.ModelConfig.Layer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.IntPredicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
-/** Reads {@link ModelConfig} from a Hugging Face config.json. */
+/**
+ * Reads {@link ModelConfig} from a Hugging Face config.json: that of a language model, or the {@code text_config} of a
+ * multimodal one, whose other parts are left alone.
+ */
 final class HuggingFaceConfig {
-    private final ConfigFields fields;
-    private final Architecture architecture;
+    private static final String FILE = "config.json";
+    private static final String TEXT_PART = "text_config";
+    private static final int MOST_ROWS = 1 << 24;
 
-    private HuggingFaceConfig(ConfigFields fields) {
-        this.fields = fields;
-        if (!fields.has("model_type")) {
-            throw LayercakeException.badModel("config.json has no 'model_type', so the architecture is unknown");
-        }
-        this.architecture = Architecture.ofHuggingFace(fields.text("model_type", ""));
+    /** What the text part of a multimodal model is if it does not say. */
+    private static final Map<String, String> TEXT_TYPES = Map.of("gemma3", "gemma3_text", "llava", "llama");
+
+    private final JsonFields whole;
+    private final JsonFields fields;
+    private final Architecture architecture;
+    private final HuggingFaceDefaults defaults;
+
+    private HuggingFaceConfig(JsonFields whole) {
+        this.whole = whole;
+        String type = whole.text("model_type");
+        boolean multimodal = whole.has(TEXT_PART) && !Architecture.isHuggingFace(type);
+        this.fields = multimodal ? whole.object(TEXT_PART) : whole;
+        this.architecture = Architecture.ofHuggingFace(
+                multimodal ? fields.text("model_type", TEXT_TYPES.getOrDefault(type, type)) : type);
+        this.defaults = HuggingFaceDefaults.of(architecture);
     }
 
     /**
      * Reads config.json.
      *
      * @param generation generation_config.json, which may name more tokens that end an answer; empty if there is none
-     * @throws LayercakeException (bad model) if the architecture is unknown or an entry is missing or of the wrong kind
+     * @throws LayercakeException (bad model) if the architecture is unknown, an entry is missing, of the wrong kind or beyond
+     *     what any model has, or the weights are quantised
      */
     static ModelConfig parse(JsonNode json, Optional<JsonNode> generation) {
-        ConfigFields fields = new ConfigFields(json);
-        Stream<ConfigFields> files = Stream.concat(Stream.of(fields), generation.map(ConfigFields::new).stream());
-        List<Integer> eosTokens = files.flatMap(file -> file.tokens("eos_token_id").stream())
-                .distinct()
-                .toList();
-        return new HuggingFaceConfig(fields).config(eosTokens);
+        HuggingFaceConfig reader = new HuggingFaceConfig(JsonFields.of(json, FILE));
+        reader.refuseQuantized();
+        return reader.config(generation.map(node -> JsonFields.of(node, "generation_config.json")));
     }
 
-    private ModelConfig config(List<Integer> eosTokens) {
-        int hidden = fields.integer("hidden_size");
-        int queryHeads = fields.integer("num_attention_heads");
-        if (queryHeads < 1) {
-            throw LayercakeException.badModel("num_attention_heads in config.json is " + queryHeads);
+    private void refuseQuantized() {
+        // The second is MLX's.
+        for (String key : List.of("quantization_config", "quantization")) {
+            for (JsonFields place : List.of(whole, fields)) {
+                if (place.has(key)) {
+                    JsonFields rules = place.object(key);
+                    throw rules.has("quant_method")
+                            ? rules.unsupported("quant_method", "get the model unquantised, or as a GGUF file")
+                            : place.unsupported(key, "get the model unquantised, or as a GGUF file");
+                }
+            }
         }
-        int headDim = fields.integer("head_dim", hidden / queryHeads);
-        double scaleDivisor = architecture.gemma() ? fields.number("query_pre_attn_scalar", 256) : headDim;
+    }
+
+    private ModelConfig config(Optional<JsonFields> generation) {
+        int hidden = size("hidden_size", defaults.hiddenSize(), ModelConfig.MOST_HIDDEN);
+        int vocabulary = size("vocab_size", defaults.vocabularySize(), ModelConfig.MOST_VOCABULARY);
+        int context = fields.integer("max_position_embeddings", defaults.contextLength(), 1, ModelConfig.MOST_CONTEXT);
+        int queryHeads = size("num_attention_heads", defaults.queryHeads(), ModelConfig.MOST_HEADS);
+        int headDim = headDim(hidden, queryHeads);
+        // Read so that it is refused if it is absurd; the weights say it themselves.
+        fields.integer("intermediate_size", 1, 1, MOST_ROWS);
+        fields.integer("moe_intermediate_size", 1, 1, MOST_ROWS);
+        if (fields.flag("use_bidirectional_attention", false)) {
+            throw fields.unsupported("use_bidirectional_attention", "it makes a model that reads but does not write");
+        }
         return new ModelConfig(
                 architecture.huggingFaceName(),
                 hidden,
-                fields.integer("vocab_size"),
-                fields.integer("max_position_embeddings", architecture == Architecture.GEMMA2 ? 8192 : 2048),
+                vocabulary,
+                context,
                 queryHeads,
-                fields.integer("num_key_value_heads", queryHeads),
+                kvHeads(queryHeads),
                 headDim,
-                (float) (1 / Math.sqrt(scaleDivisor)),
-                (float) fields.number("attn_logit_softcapping", 0),
-                (float) fields.number("final_logit_softcapping", 0),
+                (float) (1 / Math.sqrt(architecture.gemma() ? scaleDivisor() : headDim)),
+                softcap("attn_logit_softcapping", 50),
+                softcap("final_logit_softcapping", 30),
                 architecture.gemma() ? (float) Math.sqrt(hidden) : 1f,
-                (float) fields.number("rms_norm_eps", 1e-6),
+                (float) fields.number(
+                        "rms_norm_eps", defaults.normEpsilon(), ModelConfig.LEAST_EPSILON, ModelConfig.MOST_EPSILON),
                 activation(),
                 false,
-                layers(headDim),
+                tiedOutput(),
+                layers(headDim, context),
                 experts(),
-                bosToken(),
-                eosTokens);
+                bosToken(vocabulary),
+                eosTokens(generation, vocabulary));
+    }
+
+    /** A size that only the text part of a multimodal model may leave out. */
+    private int size(String key, int fallback, int most) {
+        return fields == whole ? fields.integer(key, 1, most) : fields.integer(key, fallback, 1, most);
+    }
+
+    private int headDim(int hidden, int queryHeads) {
+        if (fields.has("head_dim")) {
+            return fields.integer("head_dim", 2, ModelConfig.MOST_HEAD_DIM);
+        }
+        int headDim = defaults.headDim() > 0 ? defaults.headDim() : hidden / queryHeads;
+        if (headDim < 2) {
+            throw fields.refused(
+                    "num_attention_heads", "a number of heads that a hidden size of " + hidden + " allows");
+        }
+        return headDim;
+    }
+
+    private int kvHeads(int queryHeads) {
+        String key = "num_key_value_heads";
+        int fallback = defaults.kvHeads() > 0 && !fields.mentions(key) ? defaults.kvHeads() : queryHeads;
+        int kvHeads = fields.integer(key, fallback, 1, ModelConfig.MOST_HEADS);
+        if (queryHeads % kvHeads != 0) {
+            throw fields.refused(key, "a divisor of the " + queryHeads + " attention heads");
+        }
+        return kvHeads;
+    }
+
+    private double scaleDivisor() {
+        return fields.number("query_pre_attn_scalar", 256, 1e-3, 1e9);
+    }
+
+    /** Null switches a cap off; missing, it is what Gemma 2 has. */
+    private float softcap(String key, double ofGemma2) {
+        double fallback = architecture == Architecture.GEMMA2 && !fields.mentions(key) ? ofGemma2 : 0;
+        double cap = fields.numberOrZero(key, fallback, ModelConfig.LEAST_SOFTCAP, ModelConfig.MOST_SOFTCAP);
+        return architecture.gemma() ? (float) cap : 0;
     }
 
     private Activation activation() {
-        String name = fields.text("hidden_activation", fields.text("hidden_act", "silu"));
-        return switch (name) {
+        String key = fields.has("hidden_activation") ? "hidden_activation" : "hidden_act";
+        return switch (fields.text(key, architecture.gemma() ? "gelu_pytorch_tanh" : "silu")) {
             case "silu", "swish" -> Activation.SILU;
             case "gelu_pytorch_tanh", "gelu_new" -> Activation.GELU_TANH;
             // Gemma's early configurations say gelu and mean its tanh form.
@@ -79,63 +151,67 @@ final class HuggingFaceConfig {
                 if (architecture.gemma()) {
                     yield Activation.GELU_TANH;
                 }
-                throw unsupported("hidden_act", name);
+                throw unknownActivation(key);
             }
-            default -> throw unsupported("hidden_act", name);
+            default -> throw unknownActivation(key);
         };
+    }
+
+    private LayercakeException unknownActivation(String key) {
+        return fields.unsupported(key, "known are silu and gelu_pytorch_tanh");
+    }
+
+    private boolean tiedOutput() {
+        String key = "tie_word_embeddings";
+        return fields.flag(key, whole.flag(key, defaults.tiedOutput()));
     }
 
     private @Nullable Experts experts() {
         return switch (architecture) {
-            case MIXTRAL ->
-                new Experts(fields.integer("num_local_experts"), fields.integer("num_experts_per_tok"), true);
-            case QWEN3_MOE ->
-                new Experts(
-                        fields.integer("num_experts"),
-                        fields.integer("num_experts_per_tok"),
-                        fields.flag("norm_topk_prob", false));
+            case MIXTRAL -> experts("num_local_experts", 8, 2, true);
+            case QWEN3_MOE -> experts("num_experts", 128, 8, fields.flag("norm_topk_prob", false));
             default -> null;
         };
     }
 
-    private List<Layer> layers(int headDim) {
-        int count = fields.integer("num_hidden_layers");
-        if (count < 1 || count > 4096) {
-            throw LayercakeException.badModel("num_hidden_layers in config.json is " + count);
-        }
-        RopeConfig global = rope(headDim);
-        RopeConfig local = architecture == Architecture.GEMMA3
-                ? new RopeConfig(fields.number("rope_local_base_freq", 10_000), headDim, new RopeConfig.None())
-                : global;
-        int window = fields.integer("sliding_window", 0);
+    private Experts experts(String key, int fallback, int perToken, boolean normalized) {
+        int count = fields.integer(key, fallback, 1, ModelConfig.MOST_EXPERTS);
+        return new Experts(count, fields.integer("num_experts_per_tok", perToken, 1, count), normalized);
+    }
+
+    private List<Layer> layers(int headDim, int context) {
+        int count = size("num_hidden_layers", defaults.layers(), ModelConfig.MOST_LAYERS);
+        HuggingFaceRope rope = new HuggingFaceRope(fields, architecture, headDim, context);
+        Layer full = new Layer(0, rope.full());
+        int window = fields.mentions("sliding_window")
+                ? fields.integer("sliding_window", 0, 0, Integer.MAX_VALUE)
+                : defaults.slidingWindow();
         IntPredicate sliding = slidingLayers(window, count);
+        Layer windowed = new Layer(window, rope.sliding());
         List<Layer> layers = new ArrayList<>();
         for (int layer = 0; layer < count; layer++) {
-            layers.add(sliding.test(layer) ? new Layer(window, local) : new Layer(0, global));
+            layers.add(sliding.test(layer) ? windowed : full);
         }
         return layers;
     }
 
     private IntPredicate slidingLayers(int window, int count) {
+        int firstSliding = fields.integer("max_window_layers", count, 0, Integer.MAX_VALUE);
+        int pattern = fields.integer("sliding_window_pattern", 6, 1, ModelConfig.MOST_LAYERS);
+        if (fields.has("layer_types")) {
+            List<String> types = fields.words("layer_types", Set.of(HuggingFaceRope.FULL, HuggingFaceRope.SLIDING));
+            if (types.size() != count) {
+                throw fields.refused("layer_types", "a list of " + count + " layers");
+            }
+            return layer -> window > 0 && types.get(layer).equals(HuggingFaceRope.SLIDING);
+        }
         if (window == 0) {
             return layer -> false;
         }
-        if (fields.has("layer_types")) {
-            List<String> types = fields.texts("layer_types");
-            if (types.size() != count) {
-                throw LayercakeException.badModel(
-                        "config.json names " + types.size() + " layer_types for " + count + " layers");
-            }
-            return layer -> types.get(layer).equals("sliding_attention");
-        }
         return switch (architecture) {
             case GEMMA2 -> layer -> layer % 2 == 0;
-            case GEMMA3 -> {
-                int pattern = Math.max(1, fields.integer("sliding_window_pattern", 6));
-                yield layer -> (layer + 1) % pattern != 0;
-            }
+            case GEMMA3 -> layer -> (layer + 1) % pattern != 0;
             case QWEN2, QWEN3, QWEN3_MOE -> {
-                int firstSliding = fields.integer("max_window_layers", count);
                 boolean used = fields.flag("use_sliding_window", false);
                 yield layer -> used && layer >= firstSliding;
             }
@@ -144,80 +220,17 @@ final class HuggingFaceConfig {
         };
     }
 
-    private RopeConfig rope(int headDim) {
-        double theta = fields.number("rope_theta", 10_000);
-        int rotated = (int) (headDim * fields.number("partial_rotary_factor", 1));
-        // Newer configurations call it rope_parameters and keep the base there too.
-        for (String key : List.of("rope_parameters", "rope_scaling")) {
-            if (fields.hasObject(key)) {
-                ConfigFields rules = fields.object(key);
-                return new RopeConfig(rules.number("rope_theta", theta), rotated, scaling(rules));
-            }
-        }
-        return new RopeConfig(theta, rotated, new RopeConfig.None());
+    private int bosToken(int vocabulary) {
+        return Stream.of(fields, whole)
+                .flatMap(place -> place.tokens("bos_token_id", vocabulary).stream())
+                .findFirst()
+                .orElse(-1);
     }
 
-    private RopeConfig.Scaling scaling(ConfigFields rules) {
-        String type = rules.text("rope_type", rules.text("type", "default"));
-        int context = fields.integer("max_position_embeddings", 2048);
-        double factor = rules.number("factor", 1);
-        return switch (type) {
-            case "default" -> new RopeConfig.None();
-            case "linear" -> new RopeConfig.Linear(factor);
-            case "llama3" ->
-                new RopeConfig.Llama3(
-                        factor,
-                        rules.number("low_freq_factor", 1),
-                        rules.number("high_freq_factor", 4),
-                        rules.integer("original_max_position_embeddings", 8192));
-            case "yarn" -> yarn(rules, factor, context);
-            case "longrope", "su" -> longRope(rules, context);
-            default ->
-                throw LayercakeException.badModel("rope scaling '" + type
-                        + "' in config.json is not supported; known are linear, llama3, yarn, longrope");
-        };
-    }
-
-    private static RopeConfig.Yarn yarn(ConfigFields rules, double factor, int context) {
-        double attention = rules.number("attention_factor", 0);
-        if (attention == 0) {
-            double scale = rules.number("mscale", 0);
-            double scaleAll = rules.number("mscale_all_dim", 0);
-            attention = scale != 0 && scaleAll != 0
-                    ? yarnScale(factor, scale) / yarnScale(factor, scaleAll)
-                    : RopeConfig.Yarn.defaultAttentionFactor(factor);
-        }
-        return new RopeConfig.Yarn(
-                factor,
-                rules.integer("original_max_position_embeddings", context),
-                rules.number("beta_fast", 32),
-                rules.number("beta_slow", 1),
-                attention,
-                rules.flag("truncate", true));
-    }
-
-    private static double yarnScale(double factor, double scale) {
-        return factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1;
-    }
-
-    private RopeConfig.LongRope longRope(ConfigFields rules, int context) {
-        int original = fields.integer(
-                "original_max_position_embeddings", rules.integer("original_max_position_embeddings", context));
-        double factor = (double) context / original;
-        double attention = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
-        return new RopeConfig.LongRope(
-                rules.floats("short_factor"),
-                rules.floats("long_factor"),
-                original,
-                rules.number("attention_factor", attention));
-    }
-
-    private int bosToken() {
-        List<Integer> tokens = fields.tokens("bos_token_id");
-        return tokens.isEmpty() ? -1 : tokens.getFirst();
-    }
-
-    private static LayercakeException unsupported(String key, String value) {
-        return LayercakeException.badModel(key + " '" + value + "' in config.json is not supported");
+    private List<Integer> eosTokens(Optional<JsonFields> generation, int vocabulary) {
+        return Stream.concat(Stream.of(fields, whole), generation.stream())
+                .flatMap(place -> place.tokens("eos_token_id", vocabulary).stream())
+                .distinct()
+                .toList();
     }
 }

@@ -118,10 +118,10 @@ public final class Model implements AutoCloseable {
                                         + " has no config.json beside it, so the architecture is unknown; download it beside the weights"));
         ModelConfig config = HuggingFaceConfig.parse(json, files.json("generation_config.json"));
         Architecture architecture = Architecture.ofHuggingFace(config.architecture());
-        TensorNames names = TensorNames.huggingFace(architecture);
+        TensorSource source = files.tensors();
+        TensorNames names = TensorNames.huggingFace(architecture, source);
         // Gemma's norms multiply by 1 + weight; GGUF files hold the sum.
         float normOffset = architecture.gemma() ? 1f : 0f;
-        TensorSource source = files.tensors();
         Weights weights =
                 new WeightLoader(config, source, names, normOffset, quantizeTo, arena, kernels, workers).load();
         return new Model(

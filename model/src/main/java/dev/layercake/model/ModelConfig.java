@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param normEpsilon of every RMS norm
  * @param activation of the gated feed-forward
  * @param interleavedRope whether rotary pairs are neighbours (GGUF's Llama layout) or lie half a head apart
+ * @param tiedOutput whether the output matrix is the embedding
  * @param layers one per layer, bottom first
  * @param experts routing of the mixture-of-experts layers, null if there are none
  * @param bosToken token that begins a text, -1 for none
@@ -43,10 +44,24 @@ public record ModelConfig(
         float normEpsilon,
         Activation activation,
         boolean interleavedRope,
+        boolean tiedOutput,
         List<Layer> layers,
         @Nullable Experts experts,
         int bosToken,
         List<Integer> eosTokens) {
+
+    // What no model exceeds. Readers of files refuse more by the key's name; here it is a last resort.
+    static final int MOST_HIDDEN = 1 << 20;
+    static final int MOST_VOCABULARY = 1 << 24;
+    static final int MOST_LAYERS = 4096;
+    static final int MOST_HEADS = 1 << 14;
+    static final int MOST_HEAD_DIM = 1 << 14;
+    static final int MOST_EXPERTS = 1 << 14;
+    static final int MOST_CONTEXT = 1 << 30;
+    static final double LEAST_EPSILON = 1e-15;
+    static final double MOST_EPSILON = 0.1;
+    static final double LEAST_SOFTCAP = 1e-3;
+    static final double MOST_SOFTCAP = 1e6;
 
     /** The non-linearity on the gate of the feed-forward. */
     public enum Activation {
@@ -77,16 +92,24 @@ public record ModelConfig(
     public ModelConfig {
         layers = List.copyOf(layers);
         eosTokens = List.copyOf(eosTokens);
-        require(hiddenSize >= 1 && hiddenSize <= 1 << 20, "has a hidden size of " + hiddenSize);
-        require(vocabularySize >= 1 && vocabularySize <= 1 << 24, "has a vocabulary of " + vocabularySize);
-        require(!layers.isEmpty() && layers.size() <= 4096, "has " + layers.size() + " layers");
-        require(queryHeads >= 1 && queryHeads <= 1 << 14, "has " + queryHeads + " query heads");
+        require(hiddenSize >= 1 && hiddenSize <= MOST_HIDDEN, "has a hidden size of " + hiddenSize);
+        require(vocabularySize >= 1 && vocabularySize <= MOST_VOCABULARY, "has a vocabulary of " + vocabularySize);
+        require(!layers.isEmpty() && layers.size() <= MOST_LAYERS, "has " + layers.size() + " layers");
+        require(queryHeads >= 1 && queryHeads <= MOST_HEADS, "has " + queryHeads + " query heads");
         require(
                 kvHeads >= 1 && queryHeads % kvHeads == 0,
                 "has " + queryHeads + " query heads on " + kvHeads + " KV heads");
-        require(headDim >= 2 && headDim <= 1 << 14, "has heads of " + headDim + " elements");
-        require(contextLength >= 1, "has a context of " + contextLength + " tokens");
-        require(normEpsilon >= 0 && normEpsilon < 1, "has a norm epsilon of " + normEpsilon);
+        require(headDim >= 2 && headDim <= MOST_HEAD_DIM, "has heads of " + headDim + " elements");
+        require(contextLength >= 1 && contextLength <= MOST_CONTEXT, "has a context of " + contextLength + " tokens");
+        require(attentionScale > 0 && attentionScale < 1e6, "scales attention by " + attentionScale);
+        require(embeddingScale > 0 && embeddingScale < 1e6, "scales embeddings by " + embeddingScale);
+        require(attentionSoftcap >= 0 && attentionSoftcap <= MOST_SOFTCAP, "caps attention at " + attentionSoftcap);
+        require(logitSoftcap >= 0 && logitSoftcap <= MOST_SOFTCAP, "caps its output at " + logitSoftcap);
+        require(normEpsilon > 0 && normEpsilon <= MOST_EPSILON, "has a norm epsilon of " + normEpsilon);
+        require(bosToken >= -1 && bosToken < vocabularySize, "begins texts with token " + bosToken);
+        for (int token : eosTokens) {
+            require(token >= 0 && token < vocabularySize, "ends answers with token " + token);
+        }
         for (Layer layer : layers) {
             require(layer.slidingWindow >= 0, "has a sliding window of " + layer.slidingWindow);
             require(

@@ -72,6 +72,7 @@ public record ModelShape(
                 1e-5f,
                 ModelConfig.Activation.SILU,
                 false,
+                tied,
                 Arrays.asList(layerConfigs),
                 null,
                 1,

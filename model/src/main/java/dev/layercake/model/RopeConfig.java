@@ -49,6 +49,15 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
             shortFactors = List.copyOf(shortFactors);
             longFactors = List.copyOf(longFactors);
         }
+
+        /**
+         * The factor on cos and sin that a checkpoint leaves out (section 3.3 of LongRoPE, 2402.13753, as Phi-3 has it).
+         *
+         * @param factor how many times longer texts may be than the original context
+         */
+        static double defaultAttentionFactor(double factor, int originalContext) {
+            return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalContext));
+        }
     }
 
     /** Each frequency divided by its own factor (GGUF's {@code rope_freqs} tensor). */
@@ -69,11 +78,11 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
         int pairs = rotatedElements / 2;
         switch (scaling) {
             case LongRope longRope -> {
-                requireLength(longRope.shortFactors, pairs);
-                requireLength(longRope.longFactors, pairs);
+                requireFactors(longRope.shortFactors, pairs);
+                requireFactors(longRope.longFactors, pairs);
                 requirePositive(longRope.originalContext, longRope.attentionFactor);
             }
-            case Factors factors -> requireLength(factors.factors, pairs);
+            case Factors factors -> requireFactors(factors.factors, pairs);
             case Linear linear -> requirePositive(linear.factor);
             case Llama3 llama3 ->
                 requirePositive(
@@ -101,7 +110,7 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
     /**
      * Angle per position of each pair, float32 as the reference computes it.
      *
-     * @param sequenceLength tokens of the sequence so far; only LongRoPE looks at it, at every forward anew
+     * @param sequenceLength tokens that the sequence may have, or, where nobody said, has; only LongRoPE looks at it
      */
     float[] inverseFrequencies(int sequenceLength) {
         float[] plain = new float[pairs()];
@@ -196,7 +205,10 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
         }
     }
 
-    private static void requireLength(List<Float> factors, int pairs) {
+    private static void requireFactors(List<Float> factors, int pairs) {
+        for (float factor : factors) {
+            requirePositive(factor);
+        }
         if (factors.size() != pairs) {
             throw LayercakeException.badModel(
                     "the checkpoint gives " + factors.size() + " rotary factors for " + pairs + " pairs");

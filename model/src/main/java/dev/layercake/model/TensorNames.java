@@ -1,5 +1,8 @@
 package dev.layercake.model;
 
+import dev.layercake.model.format.TensorSource;
+import java.util.List;
+
 /**
  * Where each weight lies: the names of tensors in the two worlds. Names with {@code %d} take a layer, then an expert.
  * An empty name means that the world has no such tensor.
@@ -28,21 +31,43 @@ record TensorNames(
         String expertUp,
         String expertDown) {
 
+    private static final String EMBEDDING = "embed_tokens";
+
     /** A name with its layer filled in. */
     static String at(String name, int layer) {
         return name.replaceFirst("%d", Integer.toString(layer));
     }
 
+    /** Where the language model stands in a Hugging Face checkpoint, and its output matrix. */
+    private record Place(String prefix, String output) {}
+
+    /** By itself, without its head, and as the text part of a multimodal model in its older and newer forms. */
+    private static final List<Place> PLACES = List.of(
+            new Place("model.", "lm_head"),
+            new Place("", "lm_head"),
+            new Place("language_model.model.", "language_model.lm_head"),
+            new Place("model.language_model.", "lm_head"),
+            new Place("language_model.", "lm_head"));
+
     /** Names in a Hugging Face checkpoint, without the suffixes ".weight" and ".bias". */
-    static TensorNames huggingFace(Architecture architecture) {
+    static TensorNames huggingFace(Architecture architecture, TensorSource source) {
+        Place place = PLACES.stream()
+                .filter(candidate ->
+                        source.find(candidate.prefix + EMBEDDING + ".weight").isPresent())
+                .findFirst()
+                .orElse(PLACES.getFirst());
+        return huggingFace(architecture, place);
+    }
+
+    private static TensorNames huggingFace(Architecture architecture, Place place) {
         boolean mixtral = architecture == Architecture.MIXTRAL;
         boolean gemma = architecture.gemma();
-        String layer = "model.layers.%d.";
+        String layer = place.prefix + "layers.%d.";
         String expert = layer + (mixtral ? "block_sparse_moe.experts.%d." : "mlp.experts.%d.");
         return new TensorNames(
-                "model.embed_tokens",
-                "lm_head",
-                "model.norm",
+                place.prefix + EMBEDDING,
+                place.output,
+                place.prefix + "norm",
                 layer + "input_layernorm",
                 layer + "self_attn.q_proj",
                 layer + "self_attn.k_proj",

@@ -60,9 +60,16 @@ final class WeightLoader {
                     + " layers, but there are weights of more; configuration and weights belong to different models");
         }
         Tensor outputNorm = norm(names.outputNorm(), config.hiddenSize());
-        Tensor output =
-                has(names.output()) ? matrix(names.output(), config.vocabularySize(), config.hiddenSize()) : embedding;
-        return new Weights(embedding, layers, outputNorm, output);
+        return new Weights(embedding, layers, outputNorm, config.tiedOutput() ? embedding : output());
+    }
+
+    private Tensor output() {
+        if (!has(names.output())) {
+            throw LayercakeException.badModel(source.path() + ": there is no tensor '" + names.output()
+                    + ".weight', though the configuration says (tie_word_embeddings) that the output matrix is not the embedding;"
+                    + " the model is not complete, or was saved without its head");
+        }
+        return matrix(names.output(), config.vocabularySize(), config.hiddenSize());
     }
 
     private Weights.Layer layer(int layer) {
@@ -89,6 +96,11 @@ final class WeightLoader {
             key = rows(all, queryRows, kvRows);
             value = rows(all, queryRows + kvRows, kvRows);
         } else {
+            if (Architecture.ofHuggingFace(config.architecture()).biasesAttention()) {
+                source.info(at(names.query(), layer) + ".bias");
+                source.info(at(names.key(), layer) + ".bias");
+                source.info(at(names.value(), layer) + ".bias");
+            }
             query = linear(at(names.query(), layer), queryRows, hidden);
             key = linear(at(names.key(), layer), kvRows, hidden);
             value = linear(at(names.value(), layer), kvRows, hidden);
@@ -98,8 +110,8 @@ final class WeightLoader {
                 key,
                 value,
                 linear(at(names.attentionOutput(), layer), hidden, queryRows),
-                optionalNorm(names.queryNorm(), layer, config.headDim()),
-                optionalNorm(names.keyNorm(), layer, config.headDim()));
+                headNorm(names.queryNorm(), layer),
+                headNorm(names.keyNorm(), layer));
     }
 
     private Weights.FeedForward feedForward(int layer) {
@@ -181,8 +193,14 @@ final class WeightLoader {
         return widened(name + ".weight", 1, size, normOffset);
     }
 
+    /** A norm that the architectures have whose tensors have a name for it. */
     private @Nullable Tensor optionalNorm(String name, int layer, int size) {
-        return !name.isEmpty() && has(at(name, layer)) ? norm(at(name, layer), size) : null;
+        return name.isEmpty() ? null : norm(at(name, layer), size);
+    }
+
+    private @Nullable Tensor headNorm(String name, int layer) {
+        boolean needed = Architecture.ofHuggingFace(config.architecture()).normsHeads();
+        return needed || has(at(name, layer)) ? norm(at(name, layer), config.headDim()) : null;
     }
 
     private Tensor widened(String fullName, int rows, int columns, float offset) {

@@ -57,7 +57,7 @@ final class HeadCalibrationTest {
         float[][] attended = random(random, TOKENS, 32);
         float[][] added = random(random, TOKENS, 24);
         float[][] states = random(random, TOKENS, 24);
-        HeadCalibration calibration = HeadCalibration.of(Measure.VALUE, SHAPE.config(), TOKENS);
+        HeadCalibration calibration = HeadCalibration.of(Measure.VALUE, SHAPE.config(), TOKENS, TOKENS);
         try (Arena arena = Arena.ofConfined()) {
             for (int[] chunk : new int[][] {{0, 4}, {4, 7}}) {
                 calibration.attended(
@@ -95,7 +95,7 @@ final class HeadCalibrationTest {
         Random random = new Random(4);
         float[][] queries = random(random, TOKENS, 32);
         float[][] keys = random(random, TOKENS, 16);
-        HeadCalibration calibration = HeadCalibration.of(Measure.DUO, SHAPE.config(), TOKENS);
+        HeadCalibration calibration = HeadCalibration.of(Measure.DUO, SHAPE.config(), TOKENS, TOKENS);
         try (Arena arena = Arena.ofConfined()) {
             calibration.projected(0, 0, tensor(arena, queries, 0, 5), tensor(arena, keys, 0, 5));
             calibration.projected(0, 5, tensor(arena, queries, 5, 6), tensor(arena, keys, 5, 6));
@@ -161,7 +161,7 @@ final class HeadCalibrationTest {
                 Workers workers = new Workers(1);
                 Forward forward = new Forward(model, new ScalarKernels(), workers);
                 KvCache cache = TestModels.cache(model, "full", tokens, DType.F32)) {
-            HeadCalibration calibration = HeadCalibration.of(Measure.VALUE, model.config(), tokens);
+            HeadCalibration calibration = HeadCalibration.of(Measure.VALUE, model.config(), tokens, tokens);
             forward.observe(cache, text, Forward.Progress.NONE, calibration);
             assertThat(cache.tokensSeen()).isEqualTo(tokens);
             for (double[] layer : calibration.heads()) {
