@@ -88,7 +88,10 @@ final class ChatCommand implements Callable<Integer> {
             this.terminal = terminal;
             this.out = terminal.writer();
             this.greeting = language.model().name() + ", " + language.contextTokens() + " tokens of context, "
-                    + session.policy() + ". /help lists the commands.";
+                    + session.policy() + ". /help lists the commands."
+                    + ModelOptions.beyondContext(language)
+                            .map(note -> "\n" + note)
+                            .orElse("");
             this.reader = LineReaderBuilder.builder()
                     .terminal(terminal)
                     .completer(new StringsCompleter(COMMANDS))

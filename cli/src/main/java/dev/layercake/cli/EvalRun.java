@@ -41,7 +41,7 @@ final class EvalRun {
                 if (length < 1 || length > language.contextTokens()) {
                     throw LayercakeException.badInput("--lengths " + length + " does not fit the context of "
                             + language.model().name() + "; give at most " + language.contextTokens()
-                            + ", or a larger context (-c).");
+                            + ", or a larger context (-c, beyond what it was made for with --beyond-context).");
                 }
             }
             SyntheticTasks tasks = new SyntheticTasks(new PromptEncoder(language.model()), texts);

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
         description =
                 "Shows a checkpoint's architecture, tensors and sizes, and the KV memory of long texts under policies.")
 final class InspectCommand implements Callable<Integer> {
-    private static final List<Integer> LENGTHS = List.of(4096, 8192, 16_384, 32_768, 65_536, 131_072);
+    private static final List<Integer> USUAL_LENGTHS = List.of(4096, 8192, 16_384, 32_768, 65_536, 131_072);
 
     private final Console console;
 
@@ -82,22 +82,31 @@ final class InspectCommand implements Callable<Integer> {
             Model loaded = language.model();
             KvLayout layout = loaded.config()
                     .kvLayout(language.options().keyType(), language.options().valueType());
-            Report report = report(loaded, layout, policies);
+            List<Integer> lengths = lengths(language.contextTokens());
+            Report report = report(loaded, layout, policies, lengths);
             if (json) {
                 Json.print(console.out(), report);
             } else {
                 describe(report, layout);
                 tensors(report);
-                kvTable(report, policies);
+                kvTable(report, policies, lengths);
             }
             return 0;
         }
     }
 
-    private Report report(Model loaded, KvLayout layout, List<KvPolicy> policies) {
+    /** The usual lengths below what a text may have, and that. */
+    private static List<Integer> lengths(int contextTokens) {
+        List<Integer> lengths = new ArrayList<>(USUAL_LENGTHS);
+        lengths.removeIf(length -> length >= contextTokens);
+        lengths.add(contextTokens);
+        return lengths;
+    }
+
+    private Report report(Model loaded, KvLayout layout, List<KvPolicy> policies, List<Integer> lengths) {
         ModelConfig config = loaded.config();
         List<Cell> cells = new ArrayList<>();
-        for (int length : LENGTHS) {
+        for (int length : lengths) {
             for (KvPolicy policy : policies) {
                 KvPlan plan = KvPlan.of(layout, policy, length, 0);
                 cells.add(new Cell(policy.spec(), length, plan.keptBytes(), plan.peakBytes()));
@@ -168,17 +177,18 @@ final class InspectCommand implements Callable<Integer> {
         }
     }
 
-    private void kvTable(Report report, List<KvPolicy> policies) {
+    private void kvTable(Report report, List<KvPolicy> policies, List<Integer> lengths) {
         console.out().println();
         console.out().println("KV memory after a prompt, and at the peak while it is read");
-        StringBuilder head = new StringBuilder(String.format(Locale.ROOT, "%8s", "tokens"));
+        StringBuilder head = new StringBuilder(String.format(Locale.ROOT, "%10s", "tokens"));
         for (KvPolicy policy : policies) {
             head.append(String.format(Locale.ROOT, "  %21s", column(policy)));
         }
         console.out().println(head);
         int index = 0;
-        for (int length : LENGTHS) {
-            StringBuilder row = new StringBuilder(String.format(Locale.ROOT, "%7dK", length / 1024));
+        for (int length : lengths) {
+            String tokens = length % 1024 == 0 ? length / 1024 + "K" : Bars.number(length);
+            StringBuilder row = new StringBuilder(String.format(Locale.ROOT, "%10s", tokens));
             for (int column = 0; column < policies.size(); column++) {
                 Cell cell = report.kvMemory().get(index++);
                 row.append(String.format(

@@ -7,6 +7,7 @@ import dev.layercake.kernels.LayercakeException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -29,8 +30,14 @@ final class ModelOptions {
     @Option(
             names = {"-c", "--ctx-size"},
             paramLabel = "N",
-            description = "Most tokens of a text; what the model was made for if not given.")
+            description = "Most tokens of a text; what the model was made for if not given. A model with LongRoPE reads"
+                    + " all texts with the frequencies for this length.")
     int contextTokens;
+
+    @Option(
+            names = "--beyond-context",
+            description = "Let -c be more than the model was made for, whatever it makes of such texts.")
+    boolean beyondContext;
 
     @Option(
             names = {"-ctk", "--cache-type-k"},
@@ -66,10 +73,21 @@ final class ModelOptions {
         return LanguageModel.load(path(), engineOptions());
     }
 
+    /** What a person should know before the first token of a text that may be too long for the model. */
+    static Optional<String> beyondContext(LanguageModel language) {
+        int made = language.model().config().contextLength();
+        return language.contextTokens() <= made
+                ? Optional.empty()
+                : Optional.of("note: the model was made for texts of up to " + Bars.number(made)
+                        + " tokens; what it makes of longer ones, up to the " + Bars.number(language.contextTokens())
+                        + " allowed, may be worth nothing");
+    }
+
     EngineOptions engineOptions() {
         return EngineOptions.builder()
                 .threads(threads)
                 .contextTokens(contextTokens)
+                .beyondContext(beyondContext)
                 .keyType(type("-ctk", keyType, DType.F32, DType.F16, DType.BF16, DType.Q8_0))
                 .valueType(type("-ctv", valueType, DType.F32, DType.F16, DType.BF16, DType.Q8_0))
                 .kvMemoryBytes(kvMemory == null ? 0 : size(kvMemory))

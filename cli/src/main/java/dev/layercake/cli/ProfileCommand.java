@@ -134,7 +134,8 @@ final class ProfileCommand implements Callable<Integer> {
         int most = language.contextTokens();
         if (tokens > most) {
             throw LayercakeException.badInput("--tokens " + tokens + " does not fit the context of "
-                    + language.model().name() + "; give at most " + most + ", or a larger context (-c).");
+                    + language.model().name() + "; give at most " + most
+                    + ", or a larger context (-c, beyond what it was made for with --beyond-context).");
         }
         return tokens > 0 ? tokens : Math.min(most, wanted == Measure.DUO ? 500 : 2048);
     }

@@ -176,8 +176,8 @@ final class RunCommand implements Callable<Integer> {
             throw LayercakeException.overCapacity("The text of --context, question " + (questions.indexOf(longest) + 1)
                     + " (\"" + beginning(longest) + "\") and " + options.maxTokens() + " tokens of answer are " + needed
                     + " tokens, but the context is " + language.contextTokens()
-                    + "; shorten them, ask for fewer tokens (-n), or set a context of " + (needed + ROOM_FOR_TEMPLATE)
-                    + " (-c) if you accept what a model makes of a text longer than it was made for.");
+                    + "; shorten them, ask for fewer tokens (-n), or "
+                    + language.widerContext(needed + ROOM_FOR_TEMPLATE) + ".");
         }
     }
 
@@ -209,6 +209,7 @@ final class RunCommand implements Callable<Integer> {
                         + ", "
                         + language.options().threads() + " threads");
         console.err().println("memory: " + plan);
+        ModelOptions.beyondContext(language).ifPresent(console.err()::println);
         console.err().println();
     }
 

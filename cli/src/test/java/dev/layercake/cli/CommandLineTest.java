@@ -66,6 +66,8 @@ final class CommandLineTest {
         refused(2, "no shape 'huge'", "bench", "--shape", "huge");
         refused(2, "--shape and -m exclude", "bench", "--shape", "tiny", "-m", CRUMB);
         refused(2, "--questions", "demo", "-m", CRUMB, "--questions", "9");
+        refused(2, "made for texts of up to 2,048 tokens", "run", "-m", CRUMB, "-c", "200000", "-p", "x");
+        refused(2, "--beyond-context", "inspect", "-m", CRUMB, "-c", "2049");
     }
 
     @Test
@@ -74,6 +76,39 @@ final class CommandLineTest {
         refused(1, "KV memory", "run", "-m", CRUMB, "--kv-memory", "100k", "-p", FACT);
         Path damaged = Files.writeString(folder.resolve("damaged.gguf"), "GGUF? no.");
         refused(1, "damaged", "run", "-m", damaged.toString(), "-p", "x");
+    }
+
+    @Test
+    void aContextBeyondTheModelsIsToldBeforeTheAnswer() {
+        assertThat(run(
+                        "run",
+                        "-m",
+                        CRUMB,
+                        "-t",
+                        "1",
+                        "-n",
+                        "8",
+                        "-c",
+                        "4096",
+                        "--beyond-context",
+                        "-p",
+                        FACT + " " + QUESTION))
+                .isZero();
+        assertThat(out().strip()).isEqualTo("4821");
+        assertThat(err()).contains("note: the model was made for texts of up to 2,048 tokens");
+    }
+
+    @Test
+    void whatNoModelHasIsRefusedByInspectToo(@TempDir Path folder) throws IOException {
+        Files.createSymbolicLink(
+                folder.resolve("model.safetensors"),
+                Path.of(CRUMB, "model.safetensors").toAbsolutePath().normalize());
+        String config = Files.readString(Path.of(CRUMB, "config.json"));
+        Path changed = folder.resolve("config.json");
+        Files.writeString(changed, config.replaceFirst("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 0"));
+        refused(1, "num_key_value_heads", "inspect", "-m", folder.toString());
+        Files.writeString(changed, config.replaceFirst("\"rope_theta\": [0-9.]+", "\"rope_theta\": 1e300"));
+        refused(1, "rope_theta", "inspect", "-m", folder.toString());
     }
 
     @Test
@@ -229,12 +264,18 @@ final class CommandLineTest {
                         "llama",
                         String.format(Locale.ROOT, "%,d bytes", kvBytes),
                         "model.layers.*.mlp.up_proj.weight",
-                        "128K",
-                        "cake 1,024");
+                        "        2K",
+                        "cake 1,024")
+                .as("a table that ends with what the model was made for")
+                .doesNotContain("   4K");
         JsonNode report = json(Map.of(), "inspect", "-m", CRUMB, "--json", "--kv", "full");
         assertThat(report.get("layers").intValue()).isEqualTo(layers);
-        assertThat(report.get("kv_memory").size()).isEqualTo(6);
-        assertThat(report.get("kv_memory").get(0).get("kept_bytes").longValue()).isEqualTo(4096 * kvBytes);
+        assertThat(report.get("kv_memory").size()).isEqualTo(1);
+        assertThat(report.get("kv_memory").get(0).get("kept_bytes").longValue()).isEqualTo(2048 * kvBytes);
+        JsonNode beyond =
+                json(Map.of(), "inspect", "-m", CRUMB, "--json", "--kv", "full", "-c", "10000", "--beyond-context");
+        assertThat(beyond.get("kv_memory").size()).isEqualTo(3);
+        assertThat(beyond.get("kv_memory").get(2).get("tokens").intValue()).isEqualTo(10_000);
         assertThat(report.get("tensors").size()).isEqualTo(9 * layers + 3);
     }
 
