@@ -85,6 +85,12 @@ final class EvalOptions {
     String scoring = "exact";
 
     @Option(
+            names = "--skip-in-window",
+            description = "Leave out questions whose answer lies in the window of one of the policies, the last tokens"
+                    + " that it always keeps: no policy can lose it there.")
+    boolean skipInWindow;
+
+    @Option(
             names = "--out",
             paramLabel = "DIR",
             description =

@@ -45,10 +45,11 @@ final class EvalRun {
                 }
             }
             SyntheticTasks tasks = new SyntheticTasks(new PromptEncoder(language.model()), texts);
-            Evaluation evaluation = make.apply(tasks);
+            Evaluation whole = make.apply(tasks);
+            Runner runner = new Runner(language, compression);
+            Evaluation evaluation = options.skipInWindow ? outsideWindows(runner, whole, contenders) : whole;
             SequencedMap<String, String> setup = setup(evaluation, language, compression);
             Path folder = options.out != null ? options.out : usualFolder(evaluation, setup);
-            Runner runner = new Runner(language, compression);
             try (ResultsFile results = ResultsFile.open(folder, setup)) {
                 announce(language, evaluation, contenders, folder);
                 Interruption.during(console, () -> run(runner, evaluation, contenders, results));
@@ -60,6 +61,21 @@ final class EvalRun {
             }
             return 0;
         }
+    }
+
+    private Evaluation outsideWindows(Runner runner, Evaluation evaluation, List<Contender> contenders) {
+        Evaluation left = evaluation.with(runner.outsideWindows(evaluation.samples(), contenders));
+        int skipped = evaluation.samples().size() - left.samples().size();
+        if (left.samples().isEmpty()) {
+            throw LayercakeException.badInput(
+                    "Every answer lies in the window of a policy, so that --skip-in-window leaves"
+                            + " no question; ask for longer texts (--lengths), or smaller windows.");
+        }
+        console.err()
+                .println("Left out: " + Bars.number(skipped) + " of "
+                        + Bars.number(evaluation.samples().size())
+                        + " questions, whose answers lie in the window of a policy.");
+        return left;
     }
 
     private void run(Runner runner, Evaluation evaluation, List<Contender> contenders, ResultsFile results) {

@@ -9,6 +9,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -152,6 +153,38 @@ final class EvalCommandLineTest {
                 folder.toString()));
         command.addAll(List.of(more));
         return command.toArray(String[]::new);
+    }
+
+    @Test
+    void questionsWhoseAnswerLiesInAWindowCanBeLeftOut() {
+        String[] command = {
+            "eval",
+            "needle",
+            "-m",
+            CRUMB,
+            "-t",
+            "2",
+            "--lengths",
+            "256",
+            "--depths",
+            "2",
+            "--samples",
+            "1",
+            "--kv",
+            "random(window=32)",
+            "--budgets",
+            "64",
+            "--out",
+            folder.toString()
+        };
+        assertThat(run(command)).as(text(err)).isZero();
+        assertThat(text(out)).contains("in window");
+        out.reset();
+        String[] skipping = Arrays.copyOf(command, command.length + 1);
+        skipping[command.length] = "--skip-in-window";
+        assertThat(run(skipping)).as(text(err)).isZero();
+        assertThat(text(err)).contains("Left out: 1 of 2 questions", "1 other answers");
+        assertThat(text(out)).doesNotContain("in window");
     }
 
     @Test

@@ -63,6 +63,7 @@ public record Demo(String text, List<List<String>> sentences, List<Sample> sampl
                     new Prompt(prompt.text(), fact.question(), false),
                     fact.answer(),
                     fact.facts(),
+                    fact.asked(),
                     Scoring.EXACT,
                     labels));
         }

@@ -32,7 +32,7 @@ public final class DemoRunner {
         KvPolicy policy = contender.at(tokens.count());
         try (Session session = language.session(policy)) {
             GenerationSummary summary = runner.ask(session, sample, tokens, listener);
-            Outcome outcome = Runner.outcome(sample, contender, policy, tokens.count(), summary);
+            Outcome outcome = runner.outcome(sample, contender, policy, tokens, summary);
             return new Trial(question, contender, outcome, summary, positions(session));
         }
     }

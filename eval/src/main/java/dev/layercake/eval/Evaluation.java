@@ -18,6 +18,11 @@ public record Evaluation(String name, List<Sample> samples, SequencedMap<String,
         setup = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(setup));
     }
 
+    /** The same with other samples of the same setup. */
+    public Evaluation with(List<Sample> others) {
+        return new Evaluation(name, others, setup, view);
+    }
+
     /**
      * Which labels a report groups by.
      *

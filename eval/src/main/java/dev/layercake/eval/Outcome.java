@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param promptTokens length of the prompt
  * @param budgetEntries entries per head and layer that the policy might keep; 0 for all
  * @param window of these, the last prompt tokens that are kept always; 0 if the policy has none
+ * @param answerDistance tokens from the answer's place in the text to the end of what was cut; null, and not written, if it
+ *     is not known
  * @param expected the right answer
  * @param answer what the model said
  * @param score between 0 and 1
@@ -38,6 +40,7 @@ public record Outcome(
         int promptTokens,
         int budgetEntries,
         int window,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Integer answerDistance,
         String expected,
         String answer,
         double score,
@@ -54,6 +57,12 @@ public record Outcome(
     @JsonIgnore
     public boolean correct() {
         return score == 1;
+    }
+
+    /** Whether the answer lay among the tokens that the policy keeps unjudged, so that it could not be lost. */
+    @JsonIgnore
+    public boolean inWindow() {
+        return answerDistance != null && answerDistance <= window;
     }
 
     /** Which sample under which contender, and what the files of its spec hold. */

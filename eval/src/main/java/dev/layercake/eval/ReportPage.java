@@ -38,7 +38,11 @@ final class ReportPage {
             body.element("th", head);
         }
         summary.columns().forEach(column -> body.element("th", column));
-        body.element("th", "all").element("th", "n").close();
+        body.element("th", "all").element("th", "n");
+        if (summary.hasAnswersInWindows()) {
+            body.element("th", "in window");
+        }
+        body.close();
         for (Summary.Row row : summary.rows()) {
             body.open("tr")
                     .element("td", row.policy())
@@ -49,7 +53,11 @@ final class ReportPage {
                 share(body, row.columns().getOrDefault(column, Summary.Tally.NONE));
             }
             share(body, row.all());
-            body.element("td", Integer.toString(row.all().samples())).close();
+            body.element("td", Integer.toString(row.all().samples()));
+            if (summary.hasAnswersInWindows()) {
+                body.element("td", Integer.toString(row.inWindow()));
+            }
+            body.close();
         }
         body.close().close();
     }

@@ -87,18 +87,46 @@ public final class Runner {
         }
     }
 
+    /**
+     * Those samples whose answer lies in no contender's window, so that each is a question of what a policy chose, and all
+     * contenders are asked the same.
+     *
+     * @throws LayercakeException (bad input) if a budget cannot hold what its policy always keeps
+     */
+    public List<Sample> outsideWindows(List<Sample> samples, List<Contender> contenders) {
+        return samples.stream()
+                .filter(sample -> {
+                    PromptEncoder.Tokens tokens = encoder.encode(sample.prompt());
+                    OptionalInt distance = AnswerPlace.distance(encoder, sample, tokens, compression);
+                    return distance.isEmpty() || distance.getAsInt() > widest(contenders, tokens.count());
+                })
+                .toList();
+    }
+
+    private static int widest(List<Contender> contenders, int promptTokens) {
+        return contenders.stream()
+                .mapToInt(contender -> contender.at(promptTokens).scorer().window())
+                .max()
+                .orElse(0);
+    }
+
     private Outcome outcome(Sample sample, Contender contender) {
         PromptEncoder.Tokens tokens = encoder.encode(sample.prompt());
         KvPolicy policy = contender.at(tokens.count());
         try (Session session = language.session(policy)) {
             GenerationSummary summary = ask(session, sample, tokens, GenerationListener.NONE);
-            return outcome(sample, contender, policy, tokens.count(), summary);
+            return outcome(sample, contender, policy, tokens, summary);
         }
     }
 
     /** The record of an answer. */
-    static Outcome outcome(
-            Sample sample, Contender contender, KvPolicy policy, int promptTokens, GenerationSummary summary) {
+    Outcome outcome(
+            Sample sample,
+            Contender contender,
+            KvPolicy policy,
+            PromptEncoder.Tokens tokens,
+            GenerationSummary summary) {
+        OptionalInt distance = AnswerPlace.distance(encoder, sample, tokens, compression);
         return new Outcome(
                 sample.id(),
                 contender.policy(),
@@ -106,9 +134,10 @@ public final class Runner {
                 sample.labels(),
                 policy.spec(),
                 contender.files().isEmpty() ? null : contender.files(),
-                promptTokens,
-                policy.budget(promptTokens),
+                tokens.count(),
+                policy.budget(tokens.count()),
                 policy.scorer().window(),
+                distance.isPresent() ? distance.getAsInt() : null,
                 sample.answer().strip(),
                 summary.text().strip(),
                 sample.scoring().score(summary.text(), sample),

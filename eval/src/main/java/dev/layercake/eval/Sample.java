@@ -13,6 +13,7 @@ import java.util.SequencedMap;
  * @param prompt what is asked
  * @param answer the right one, whole
  * @param facts the parts of it that cannot be guessed, at least one
+ * @param evidence sentences of the prompt's text that hold the answer; empty if that is not known
  * @param scoring how an answer is judged
  * @param labels what reports group by, for example length and depth
  */
@@ -21,10 +22,12 @@ public record Sample(
         Prompt prompt,
         String answer,
         List<String> facts,
+        List<String> evidence,
         Scoring scoring,
         SequencedMap<String, String> labels) {
     public Sample {
         facts = List.copyOf(facts);
+        evidence = List.copyOf(evidence);
         labels = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(labels));
         if (facts.isEmpty()) {
             throw LayercakeException.badInput("The sample " + id + " has no fact to look for; give it at least one.");

@@ -68,6 +68,7 @@ public record Summary(
      * @param budgetShare mean of budget / prompt; 1 if nothing was evicted
      * @param window entries that were kept always: "16", or "8-32" where prompts differ; empty if there is none
      * @param memoryShare mean of KV memory / that of {@code full}, whole pages
+     * @param inWindow answers that lay in that window, where no policy can lose them
      * @param all over all samples
      * @param columns for each value of the view's column label
      */
@@ -77,6 +78,7 @@ public record Summary(
             double budgetShare,
             String window,
             double memoryShare,
+            int inWindow,
             Tally all,
             Map<String, Tally> columns) {
         public Row {
@@ -147,6 +149,7 @@ public record Summary(
                         .mapToDouble(outcome -> (double) outcome.kvBytes() / outcome.kvBytesFull())
                         .average()
                         .orElse(0),
+                (int) outcomes.stream().filter(Outcome::inWindow).count(),
                 Tally.of(outcomes),
                 columns);
     }
@@ -181,6 +184,11 @@ public record Summary(
     /** Policies in order of appearance. */
     List<String> policies() {
         return rows.stream().map(Row::policy).distinct().toList();
+    }
+
+    /** Whether any answer lay where its policy keeps everything. */
+    boolean hasAnswersInWindows() {
+        return rows.stream().anyMatch(row -> row.inWindow > 0);
     }
 
     /** All label names, in order of appearance. */

@@ -142,7 +142,8 @@ public final class SyntheticTasks {
         labels.put("family", cell.family().label());
         labels.put("length", Integer.toString(cell.tokens()));
         cell.depth().ifPresent(depth -> labels.put("depth", percent(depth)));
-        return new Sample(cell.id(), prompt, planted.answer(), planted.facts(), options.scoring(), labels);
+        return new Sample(
+                cell.id(), prompt, planted.answer(), planted.facts(), planted.asked(), options.scoring(), labels);
     }
 
     /** Random numbers of a sample: of its name, so that its neighbours have no say. */

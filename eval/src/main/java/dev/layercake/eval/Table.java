@@ -14,6 +14,10 @@ public final class Table {
         List<String> head = new ArrayList<>(List.of("policy", "budget", "window", "KV"));
         head.addAll(summary.columns());
         head.addAll(List.of("all", "95 %", "n"));
+        boolean marked = summary.hasAnswersInWindows();
+        if (marked) {
+            head.add("in window");
+        }
         cells.add(head);
         for (Summary.Row row : summary.rows()) {
             List<String> line = new ArrayList<>(List.of(
@@ -28,6 +32,9 @@ public final class Table {
             line.add(percent(row.all().accuracy()));
             line.add(interval(row.all()));
             line.add(Integer.toString(row.all().samples()));
+            if (marked) {
+                line.add(Integer.toString(row.inWindow()));
+            }
             cells.add(line);
         }
         return aligned(cells);
@@ -41,6 +48,11 @@ public final class Table {
                 + (windows ? ", the window's included; window: last tokens, kept always." : "."));
         lines.add(
                 "KV: memory at the end against that of full, in whole pages; 95 %: where the true share lies; n: answers.");
+        if (summary.hasAnswersInWindows()) {
+            lines.add(
+                    "in window: of the n, answers among the last tokens, which tell nothing about a policy that keeps those"
+                            + " (--skip-in-window leaves them out).");
+        }
         return lines;
     }
 
@@ -128,13 +140,25 @@ public final class Table {
     }
 
     private record RowLine(
-            String policy, String budget, double budgetShare, String window, double memoryShare, Counts counts) {}
+            String policy,
+            String budget,
+            double budgetShare,
+            String window,
+            double memoryShare,
+            int inWindow,
+            Counts counts) {}
 
     private record CellLine(String policy, String budget, Object labels, Counts counts) {}
 
     private static Object line(Summary.Row row) {
         return new RowLine(
-                row.policy(), row.budget(), row.budgetShare(), row.window(), row.memoryShare(), Counts.of(row.all()));
+                row.policy(),
+                row.budget(),
+                row.budgetShare(),
+                row.window(),
+                row.memoryShare(),
+                row.inWindow(),
+                Counts.of(row.all()));
     }
 
     private static Object line(Summary.Cell cell) {

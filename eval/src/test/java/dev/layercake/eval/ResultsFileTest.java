@@ -192,6 +192,7 @@ final class ResultsFileTest {
                     new Prompt(" Text.", " What?", false),
                     " 4821",
                     List.of("4821"),
+                    List.of(),
                     Scoring.EXACT,
                     labels("512", "0%"));
         }
@@ -214,6 +215,7 @@ final class ResultsFileTest {
                     made.promptTokens(),
                     made.budgetEntries(),
                     made.window(),
+                    made.answerDistance(),
                     made.expected(),
                     made.answer(),
                     made.score(),
@@ -246,6 +248,7 @@ final class ResultsFileTest {
                     500,
                     entries,
                     entries / 2,
+                    null,
                     "4821",
                     answer,
                     score,
