@@ -66,7 +66,7 @@ final class PageChoice {
         for (KvRows head : bounds) {
             longest = Math.max(longest, head.length());
         }
-        if (scores.rows() != heads || scores.columns() < longest) {
+        if (keys.length != heads || scores.columns() < longest) {
             // Freed by the garbage collector: it is small, and nobody would know when to close it.
             scores = Tensor.allocate(Arena.ofAuto(), DType.F32, heads, longest + longest / 2);
             keys = new long[heads][longest + longest / 2];

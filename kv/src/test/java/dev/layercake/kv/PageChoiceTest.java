@@ -11,6 +11,7 @@ import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.ScalarKernels;
 import dev.layercake.kernels.SimdKernels;
 import dev.layercake.kernels.Tensor;
+import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -210,6 +211,19 @@ class PageChoiceTest {
                 fork.layer(1).head(1).bounds().rows().readKey(14, copied);
                 assertThat(copied).isEqualTo(high);
             }
+        }
+    }
+
+    /** The first page of a model with one KV head. */
+    @Test
+    void oneHeadMayHaveOnePage() {
+        KvLayout layout = new KvLayout(2, 1, 32, DType.F32, DType.F32);
+        KvPolicy policy = Policies.parse("quest(budget=4,page=4,dense=0)");
+        try (ToySequence sequence = ToySequence.planned(layout, GROUP, policy, 5, 12, 5)) {
+            sequence.prompt(5);
+            sequence.steps(12);
+            sequence.checkRows();
+            assertThat(sequence.cache.tokensSeen()).isEqualTo(17);
         }
     }
 

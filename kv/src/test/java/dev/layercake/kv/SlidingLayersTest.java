@@ -3,6 +3,7 @@ package dev.layercake.kv;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.layercake.kernels.DType;
+import dev.layercake.kernels.KvRows;
 import dev.layercake.kv.policy.KvPolicy;
 import java.util.Arrays;
 import java.util.List;
@@ -73,6 +74,48 @@ class SlidingLayersTest {
             checkAll(sequence);
             sequence.steps(30);
             checkAll(sequence);
+        }
+    }
+
+    /** What is forked goes on as the original does, under every policy, in layers with and without windows. */
+    @ParameterizedTest
+    @MethodSource("specs")
+    void aForkGoesOnAsItsOriginal(String spec) {
+        KvPolicy policy = ToyProfiles.policy(spec, MIXED);
+        try (ToySequence sequence = new ToySequence(MIXED, 2, policy, KvPool.pageBytes(MIXED, 8) * 2000, 8, 9)) {
+            sequence.cache.lease().reserve(KvPool.pageBytes(MIXED, 8) * 900);
+            sequence.prompt(45);
+            sequence.steps(9);
+            try (KvCache fork = sequence.cache.fork()) {
+                fork.lease().reserve(KvPool.pageBytes(MIXED, 8) * 900);
+                ToySequence other = sequence.of(fork);
+                for (ToySequence one : List.of(sequence, other)) {
+                    one.steps(4);
+                    one.prompt(19);
+                    one.steps(5);
+                }
+                for (int layer = 0; layer < MIXED.layers(); layer++) {
+                    for (int head = 0; head < MIXED.kvHeads(); head++) {
+                        checkSame(sequence.cache.rows(layer)[head], fork.rows(layer)[head]);
+                        assertThat(fork.positions(layer, head)).containsExactly(sequence.cache.positions(layer, head));
+                    }
+                }
+                assertThat(fork.rotations(1)).isEqualTo(sequence.cache.rotations(1));
+            }
+        }
+    }
+
+    private static void checkSame(KvRows one, KvRows other) {
+        assertThat(other.length()).isEqualTo(one.length());
+        for (int slot = 0; slot < one.length(); slot++) {
+            assertThat(other.position(slot)).isEqualTo(one.position(slot));
+            assertThat(Rows.bytes(other.keyAddress(slot), other.keyRowBytes()))
+                    .isEqualTo(Rows.bytes(one.keyAddress(slot), one.keyRowBytes()));
+            assertThat(Rows.bytes(other.valueAddress(slot), other.valueRowBytes()))
+                    .isEqualTo(Rows.bytes(one.valueAddress(slot), one.valueRowBytes()));
+        }
+        if (one.lower() != null && other.lower() != null) {
+            checkSame(one.lower(), other.lower());
         }
     }
 

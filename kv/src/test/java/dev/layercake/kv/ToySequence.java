@@ -54,6 +54,19 @@ final class ToySequence implements AutoCloseable {
         this.cache = new KvCache(pool, policy, pool.capacityBytes());
     }
 
+    private ToySequence(ToySequence original, KvCache cache) {
+        this.layout = original.layout;
+        this.seed = original.seed;
+        this.shape = original.shape;
+        this.pool = original.pool;
+        this.cache = cache;
+    }
+
+    /** The same text in another cache of the same pool, which is for whoever made it to close. */
+    ToySequence of(KvCache fork) {
+        return new ToySequence(this, fork);
+    }
+
     /** A sequence whose pool is exactly as large as the plan says. */
     static ToySequence planned(KvLayout layout, int group, KvPolicy policy, int prompt, int newTokens, long seed) {
         int rowsPerPage = 8;

@@ -59,15 +59,21 @@ record ProfiledBudget(HeadProfile profile, int budget, int window, int sure, Hea
     /** The counts of all heads, layer by layer. */
     private int[] counts(Stage stage) {
         int heads = profile.kvHeads();
-        int[] caps = new int[profile.layers() * heads];
-        for (int i = 0; i < caps.length; i++) {
-            caps[i] = Math.max(0, stage.candidates(i / heads) - sure);
+        int[] divided = new int[stage.layers()];
+        for (int layer = 0; layer < divided.length; layer++) {
+            divided[layer] = Math.max(0, stage.candidates(layer) - sure);
         }
+        int[] more = UniformBudget.sure(budget, window + sure, stage.lookback(), divided);
+        int[] caps = new int[profile.layers() * heads];
         long total =
                 (long) (budget - window - sure) * caps.length + stage.lookback().unusable(window + sure) * heads;
+        for (int i = 0; i < caps.length; i++) {
+            caps[i] = divided[i / heads] - more[i / heads];
+            total -= more[i / heads];
+        }
         int[] counts = LargestRemainder.divide(division.shares(profile.all()), total, caps);
         for (int i = 0; i < counts.length; i++) {
-            counts[i] += sure;
+            counts[i] += sure + more[i / heads];
         }
         return counts;
     }

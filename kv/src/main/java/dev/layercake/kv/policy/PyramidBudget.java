@@ -63,7 +63,8 @@ record PyramidBudget(int budget, int window, int beta, Rounding rounding) implem
             caps[layer] = stage.candidates(layer);
         }
         long total = (long) uncutCount() * layers + stage.lookback().unusable(window);
-        return WaterfillBudget.fill(shares, total, caps);
+        int[] sure = UniformBudget.sure(budget, window, stage.lookback(), caps);
+        return WaterfillBudget.fillBeside(sure, shares, total, caps);
     }
 
     private int[] nearest(Stage stage) {

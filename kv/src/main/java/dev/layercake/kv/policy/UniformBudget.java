@@ -29,6 +29,23 @@ record UniformBudget(int budget, int window, boolean flows) implements BudgetAll
         return WaterfillBudget.fill(shares, total, lookback.beside(window));
     }
 
+    /**
+     * What each layer gets beyond the budget's average because others look back less far: theirs for sure, whatever divides the
+     * rest. Claims of layers that see different things say little about each other.
+     *
+     * @param most what each layer can take at most; as many layers as take part, the first ones
+     */
+    static int[] sure(int budget, int window, Lookback lookback, int[] most) {
+        int[] sure = new int[most.length];
+        if (lookback.limited()) {
+            int[] counts = counts(budget, window, lookback);
+            for (int layer = 0; layer < sure.length; layer++) {
+                sure[layer] = Math.clamp((long) counts[layer] - (budget - window), 0, most[layer]);
+            }
+        }
+        return sure;
+    }
+
     private int[] counts(Lookback lookback) {
         return counts(budget, window, flows ? lookback : Lookback.unlimited(lookback.layers()));
     }

@@ -1,6 +1,7 @@
 package dev.layercake.kv.policy;
 
 import dev.layercake.kernels.WindowStatistics;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +18,11 @@ import org.jspecify.annotations.Nullable;
  *   <li>counts never rise from stage to stage, so that the cascade keeps exactly what one cut at the end keeps;
  *   <li>a prompt is cut only if it exceeds the budget.
  * </ul>
+ *
+ * <p>What layers with a sliding window cannot use of equal budgets is divided equally among those that can, theirs for sure
+ * ({@link UniformBudget#sure}), and the seats are about the rest. A layer's sure part is known beforehand; a layer that joins
+ * takes its own off the seats, so that the others' still can only become fewer, and the three promises hold with caps of
+ * any sizes.
  *
  * <p>Why not largest remainders: they need rounded-up counts in the stages before the last one to be nested, which exceeds
  * the total by up to one entry per layer, and with more layers than window + 1 the memory bound.
@@ -56,7 +62,29 @@ record WaterfillBudget(int budget, int window, Preference claims) implements Bud
             // In a later turn, whose total grows from stage to stage, what a layer has lost must go to the others.
             caps[layer] = stage.held(layer);
         }
-        return fill(preferences, stage.total(budget, window), caps);
+        int[] sure = UniformBudget.sure(budget, window, stage.lookback(), caps);
+        return fillBeside(sure, preferences, stage.total(budget, window), caps);
+    }
+
+    /** What each layer has for sure, and the first seats that are left of the total after that. */
+    static int[] fillBeside(int[] sure, double[] preferences, long total, int[] caps) {
+        long sureInAll = 0;
+        int[] room = new int[caps.length];
+        for (int layer = 0; layer < caps.length; layer++) {
+            sureInAll += sure[layer];
+            room[layer] = caps[layer] - sure[layer];
+        }
+        if (sureInAll > total) {
+            // In a later turn, when the layers still to come hold too much.
+            double[] shares = new double[sure.length];
+            Arrays.setAll(shares, layer -> sure[layer]);
+            return fill(shares, total, sure);
+        }
+        int[] counts = fill(preferences, total - sureInAll, room);
+        for (int layer = 0; layer < counts.length; layer++) {
+            counts[layer] += sure[layer];
+        }
+        return counts;
     }
 
     /**

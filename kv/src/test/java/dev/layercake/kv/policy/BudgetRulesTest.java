@@ -108,12 +108,16 @@ class BudgetRulesTest {
             return preferences.size();
         }
 
-        Stage stage(int layer) {
+        float[] claims() {
             float[] claims = new float[layers()];
             for (int index = 0; index < claims.length; index++) {
                 claims[index] = preferences.get(index);
             }
-            return new Stage(layer, claims, caps(claims.length, candidates), 0, candidates);
+            return claims;
+        }
+
+        Stage stage(int layer) {
+            return new Stage(layer, claims(), caps(layers(), candidates), 0, candidates);
         }
     }
 
@@ -160,6 +164,51 @@ class BudgetRulesTest {
                 }
             }
             assertThat(held).as("run " + run).containsExactly(allocator.allocate(draw.stage(layers - 1)));
+        }
+    }
+
+    /** Windows of any sizes: what a stage gives away is the total as far as there are candidates, and counts never rise. */
+    @Test
+    void cascadeKeepsWhatOneShotKeepsBesideSlidingWindows() {
+        Random random = new Random(14);
+        for (int run = 0; run < 3000; run++) {
+            Draw draw = Draw.next(random, 40, 4000);
+            int layers = draw.layers();
+            List<Integer> windows = new ArrayList<>();
+            int[] candidates = new int[layers];
+            long beside = 0;
+            for (int layer = 0; layer < layers; layer++) {
+                windows.add(random.nextInt(3) == 0 ? 0 : 1 + random.nextInt(random.nextBoolean() ? 50 : 2000));
+                int most = windows.get(layer) == 0 ? Integer.MAX_VALUE : windows.get(layer) - 1;
+                candidates[layer] = Math.max(0, Math.min(draw.candidates() + draw.window(), most) - draw.window());
+                beside += Math.min(draw.window(), most);
+            }
+            Lookback lookback = Lookback.of(windows);
+            long total = (long) draw.budget() * layers - beside;
+            for (BudgetAllocator allocator : List.of(
+                    new WaterfillBudget(draw.budget(), draw.window(), PLAIN),
+                    new UniformBudget(draw.budget(), draw.window()),
+                    new PyramidBudget(draw.budget(), draw.window(), 20, PyramidBudget.Rounding.EXACT))) {
+                int[] held = candidates.clone();
+                for (int layer = 0; layer < layers; layer++) {
+                    Stage stage = new Stage(layer, draw.claims(), candidates, held, 0, draw.candidates(), lookback);
+                    int[] counts = allocator.allocate(stage);
+                    boolean nested = true;
+                    long sum = 0;
+                    long all = 0;
+                    for (int index = 0; index <= layer; index++) {
+                        int kept = Math.min(counts[index], candidates[index]);
+                        nested &= kept <= held[index];
+                        held[index] = kept;
+                        sum += kept;
+                        all += candidates[index];
+                    }
+                    boolean exact = allocator instanceof WaterfillBudget || layer == layers - 1;
+                    if (!nested || sum > total || (exact && sum != Math.min(total, all))) {
+                        fail("run %d, stage %d: %s after %s, %s", run, layer, Arrays.toString(counts), draw, windows);
+                    }
+                }
+            }
         }
     }
 
