@@ -8,6 +8,7 @@ import dev.layercake.model.Forward;
 import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
+import dev.layercake.model.tokenizer.EncodeOptions;
 import dev.layercake.model.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -156,7 +157,11 @@ public final class Session implements AutoCloseable {
         if (!continues) {
             forget();
         }
-        return begin(tokenizer.encodeGuarded(text.substring(transcript.length()), false), text, options);
+        return begin(
+                tokenizer.encode(
+                        text.substring(transcript.length()), encoding(false).withGuarded()),
+                text,
+                options);
     }
 
     /**
@@ -176,7 +181,16 @@ public final class Session implements AutoCloseable {
 
     /** Tokens of a plain text that follows the text so far. */
     private int[] encode(String text) {
-        return owner.model().tokenizer().encode(text, tokens() == 0);
+        return owner.model().tokenizer().encode(text, encoding(tokens() == 0));
+    }
+
+    /** How the text that follows the text so far is cut; one that is far beyond the context is not cut to its end. */
+    private EncodeOptions encoding(boolean addSpecialTokens) {
+        EncodeOptions options = EncodeOptions.of(addSpecialTokens).after(transcript);
+        // A little more may be wanted than there is room for: then the exact number is worth knowing.
+        return policy().positions() == PositionRule.SLOT
+                ? options
+                : options.atMost((int) Math.min(Integer.MAX_VALUE, 2L * owner.contextTokens() + 4096));
     }
 
     /**
@@ -263,7 +277,8 @@ public final class Session implements AutoCloseable {
         }
         String prefix = rendered.substring(0, cut);
         return start(
-                tokenizer.encodeGuarded(prefix.substring(transcript.length()), false),
+                tokenizer.encode(
+                        prefix.substring(transcript.length()), encoding(false).withGuarded()),
                 prefix,
                 GenerationOptions.DEFAULT,
                 0);

@@ -4,6 +4,7 @@ import dev.layercake.model.Model;
 import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
+import dev.layercake.model.tokenizer.EncodeOptions;
 import dev.layercake.model.tokenizer.Tokenizer;
 import java.util.Arrays;
 import java.util.List;
@@ -72,7 +73,9 @@ public final class PromptEncoder {
         boolean plain = template.isEmpty();
         return new Tokens(
                 tokenizer.encodeGuarded(rendered.substring(0, Math.max(0, cut)), plain),
-                tokenizer.encodeGuarded(rendered.substring(Math.max(0, cut)), false));
+                tokenizer.encode(
+                        rendered.substring(Math.max(0, cut)),
+                        EncodeOptions.of(false).withGuarded().after(rendered.substring(0, Math.max(0, cut)))));
     }
 
     private String render(String message) {

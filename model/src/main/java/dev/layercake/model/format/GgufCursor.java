@@ -163,7 +163,7 @@ final class GgufCursor {
         }
         byte[] copy = new byte[(int) (position - begin)];
         MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, begin, copy, 0, copy.length);
-        return new GgufStrings(copy, starts, ends);
+        return GgufStrings.of(copy, starts, ends);
     }
 
     private GgufValue[] arrays(int length, String place, int depth) {

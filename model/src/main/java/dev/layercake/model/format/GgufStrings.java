@@ -16,7 +16,7 @@ public final class GgufStrings extends AbstractList<String> implements RandomAcc
     private final int[] starts;
     private final int[] ends;
 
-    GgufStrings(byte[] bytes, int[] starts, int[] ends) {
+    private GgufStrings(byte[] bytes, int[] starts, int[] ends) {
         this.bytes = bytes;
         this.starts = starts;
         this.ends = ends;
@@ -38,6 +38,11 @@ public final class GgufStrings extends AbstractList<String> implements RandomAcc
             at += encoded[i].length;
             ends[i] = at;
         }
+        return new GgufStrings(bytes, starts, ends);
+    }
+
+    /** Strings that lie in a block of bytes; the arrays are kept and not copied. */
+    public static GgufStrings of(byte[] bytes, int[] starts, int[] ends) {
         return new GgufStrings(bytes, starts, ends);
     }
 

@@ -4,8 +4,11 @@ import dev.layercake.kernels.LayercakeException;
 import dev.layercake.model.format.GgufStrings;
 import dev.layercake.model.tokenizer.PieceDecoder.LeadingStrip;
 import dev.layercake.model.tokenizer.PieceDecoder.Replacement;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.text.Normalizer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
@@ -140,18 +143,23 @@ final class GgufTokenizer {
      * true blanks, which no text has any more when it is cut.
      */
     private GgufStrings withVisibleBlanks() {
-        boolean any = false;
-        for (int id = 0; id < tokens.size() && !any; id++) {
-            any = isBlankRun(id);
+        byte[] blank = String.valueOf(BLANK).getBytes(StandardCharsets.UTF_8);
+        int[] starts = tokens.starts().clone();
+        int[] ends = tokens.ends().clone();
+        ByteArrayOutputStream more = new ByteArrayOutputStream();
+        for (int id = 0; id < starts.length; id++) {
+            if (isBlankRun(id)) {
+                int blanks = ends[id] - starts[id];
+                starts[id] = tokens.bytes().length + more.size();
+                for (int i = 0; i < blanks; i++) {
+                    more.writeBytes(blank);
+                }
+                ends[id] = tokens.bytes().length + more.size();
+            }
         }
-        if (!any) {
-            return tokens;
-        }
-        List<String> written = new ArrayList<>(tokens.size());
-        for (int id = 0; id < tokens.size(); id++) {
-            written.add(isBlankRun(id) ? tokens.get(id).replace(' ', BLANK) : tokens.get(id));
-        }
-        return GgufStrings.of(written);
+        byte[] bytes = Arrays.copyOf(tokens.bytes(), tokens.bytes().length + more.size());
+        System.arraycopy(more.toByteArray(), 0, bytes, tokens.bytes().length, more.size());
+        return GgufStrings.of(bytes, starts, ends);
     }
 
     private boolean isBlankRun(int id) {

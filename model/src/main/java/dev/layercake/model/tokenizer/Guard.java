@@ -58,9 +58,13 @@ final class Guard {
             return marks.length > 0;
         }
 
+        static Unmarked without(String text) {
+            return new Unmarked(text, new int[0]);
+        }
+
         static Unmarked of(String text) {
             if (text.indexOf(MARK) < 0) {
-                return new Unmarked(text, new int[0]);
+                return without(text);
             }
             StringBuilder plain = new StringBuilder(text.length());
             TokenList marks = new TokenList();

@@ -49,22 +49,19 @@ final class TextEncoder {
         inNormalized = new AddedTokenFinder(normalized, normalizedContents);
     }
 
-    /**
-     * Cuts a text.
-     *
-     * @param text with or without {@link Guard#MARK marks}, well-formed
-     * @param continues whether it goes on after a text that did not end with an added token
-     */
-    int[] encode(String text, boolean addSpecialTokens, boolean continues, TextWatch watch) {
+    /** Cuts a well-formed text. */
+    int[] encode(String text, EncodeOptions options) {
+        Guard.Unmarked unmarked = options.guarded() ? Guard.Unmarked.of(text) : Guard.Unmarked.without(text);
+        String plain = unmarked.text();
         Workspace work = borrow();
+        TextWatch watch = new TextWatch(plain.length(), options.mostTokens(), options.progress());
         work.watch = watch;
         work.neverProduced = neverProduced;
         work.tokens.clear();
         watch.look(0);
-        Surroundings around = addSpecialTokens ? parts.surroundings() : Surroundings.NONE;
+        boolean continues = !options.before().isEmpty() && !endsWithAddedToken(options.before());
+        Surroundings around = options.addSpecialTokens() ? parts.surroundings() : Surroundings.NONE;
         work.tokens.addAll(around.before(), 0, around.before().length);
-        Guard.Unmarked unmarked = Guard.Unmarked.of(text);
-        String plain = unmarked.text();
         AddedTokenFinder.Exempt exempt = !unmarked.hasMarks()
                 ? null
                 : (token, start, end) -> guarded.get(token.id()) && unmarked.inside(start, end);
@@ -85,6 +82,11 @@ final class TextEncoder {
         int[] tokens = work.tokens.toArray();
         giveBack(work);
         return tokens;
+    }
+
+    private boolean endsWithAddedToken(String text) {
+        // The last characters of a text are enough; a chat is longer than any token.
+        return parts.added().stream().anyMatch(token -> text.endsWith(token.content()));
     }
 
     private void stretch(String text, int start, int end, Guard.Unmarked unmarked, boolean continues, Workspace work) {

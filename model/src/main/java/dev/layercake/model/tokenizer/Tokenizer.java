@@ -110,7 +110,18 @@ public final class Tokenizer {
      * @return token numbers, in the order of the text
      */
     public int[] encode(String text, boolean addSpecialTokens) {
-        return encoder.encode(Guard.wellFormed(text), addSpecialTokens, false, TextWatch.NONE);
+        return encode(text, EncodeOptions.of(addSpecialTokens));
+    }
+
+    /**
+     * Cuts a text into tokens as the options say.
+     *
+     * @throws LayercakeException (over capacity) if there are more tokens than wanted; (bad model) if an expression of the
+     *     tokenizer backtracks without end on the text
+     * @throws java.util.concurrent.CancellationException if {@link EncodeOptions#progress} says so
+     */
+    public int[] encode(String text, EncodeOptions options) {
+        return encoder.encode(Guard.wellFormed(text), options);
     }
 
     /**
@@ -129,7 +140,7 @@ public final class Tokenizer {
      * @param text what {@code guard} returned, or a larger text with such parts in it
      */
     public int[] encodeGuarded(String text, boolean addSpecialTokens) {
-        return encoder.encode(Guard.wellFormed(text), addSpecialTokens, false, TextWatch.NONE);
+        return encode(text, EncodeOptions.of(addSpecialTokens).withGuarded());
     }
 
     /**

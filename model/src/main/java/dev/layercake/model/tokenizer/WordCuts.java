@@ -11,33 +11,47 @@ import org.jspecify.annotations.Nullable;
 final class WordCuts {
     private static final int NEIGHBOUR_BITS = 22;
 
+    /** Not worth a cut. */
+    private static final int SHORT_WORD = 16;
+
     /** Cuts nowhere. */
     static final WordCuts NONE = new WordCuts(null);
 
-    private final @Nullable BitSet neighbours;
+    private final @Nullable PieceTable pieces;
+    /** Made from the pieces when a text is first cut; threads that make it twice do no harm. */
+    private volatile @Nullable BitSet neighbours;
 
-    private WordCuts(@Nullable BitSet neighbours) {
-        this.neighbours = neighbours;
+    private WordCuts(@Nullable PieceTable pieces) {
+        this.pieces = pieces;
     }
 
     /** Of a vocabulary whose merges make nothing but its pieces. */
     static WordCuts of(PieceTable pieces) {
-        BitSet neighbours = new BitSet(1 << NEIGHBOUR_BITS);
-        pieces.eachNeighbours((left, right) -> neighbours.set(slot(left, right)));
-        return new WordCuts(neighbours);
+        return new WordCuts(pieces);
+    }
+
+    private static BitSet neighbours(PieceTable pieces) {
+        BitSet all = new BitSet(1 << NEIGHBOUR_BITS);
+        pieces.eachNeighbours((left, right) -> all.set(slot(left, right)));
+        return all;
     }
 
     /** The end of the part that begins at {@code start}. */
     int next(byte[] utf8, int start, int to) {
-        if (neighbours == null) {
+        if (pieces == null || to - start <= SHORT_WORD) {
             return to;
+        }
+        BitSet known = neighbours;
+        if (known == null) {
+            known = neighbours(pieces);
+            neighbours = known;
         }
         int i = start;
         int left = 0;
         while (i < to) {
             int length = Math.min(to - i, CharacterSymbols.length(utf8[i]));
             int right = character(utf8, i, length);
-            if (i > start && !neighbours.get(slot(left, right))) {
+            if (i > start && !known.get(slot(left, right))) {
                 return i;
             }
             left = right;
