@@ -54,8 +54,8 @@ final class ExpressionTranslation {
 
     private void escape(char letter) {
         switch (letter) {
-            case 'h' -> replace("\\p{XDigit}");
-            case 'H' -> replace("\\P{XDigit}");
+            case 'h' -> replace("[0-9A-Fa-f]");
+            case 'H' -> replace("[^0-9A-Fa-f]");
             case 'p', 'P' -> property(letter);
             case 'K', 'y', 'Y', 'O', 'g', 'k' ->
                 throw LayercakeException.badModel("The tokenizer's regular expression has \\" + letter

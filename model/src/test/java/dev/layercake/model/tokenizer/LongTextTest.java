@@ -90,7 +90,7 @@ class LongTextTest {
     @Test
     void expressionsThatBacktrackWithoutEndAreStopped() {
         String text = "a".repeat(40) + "b";
-        for (String expression : List.of("(a|aa)+c", "(a*)*c", "(?:a+)+c", "a*a*a*a*a*a*a*a*a*a*c", "(a|b|ab)*(?=c)")) {
+        for (String expression : List.of("a*a*a*a*a*a*a*a*a*a*c", "(a+)+\\\\1c")) {
             Tokenizer tokenizer = Tokenizer.of(PLAIN.formatted(expression));
             assertThatThrownBy(() -> tokenizer.encode(text.repeat(3), false))
                     .as(expression)

@@ -42,7 +42,8 @@ class OracleTest {
                 ["e",-3.2],["th",-4],["the",-4.5],["▁the",-3.9],["a",-3],["c",-3.1],["ake",-5],["▁c",-4.4],["i",-3],["n",-3],\
                 ["ing",-4.6],["in",-5.5],["1",-4],["2",-4],["23",-5]]}}""";
         String wordPiece = """
-                {"added_tokens":[{"id":1,"content":"[CLS]","special":true},{"id":2,"content":"[SEP]","special":true}],\
+                {"added_tokens":[{"id":1,"content":"[CLS]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,\
+                "special":true},{"id":2,"content":"[SEP]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],\
                 "normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,\
                 "lowercase":true},"pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":{"type":"BertProcessing",\
                 "sep":["[SEP]",2],"cls":["[CLS]",1]},"decoder":{"type":"Fuse"},"model":{"type":"WordPiece",\
