@@ -38,6 +38,8 @@ record RunReport(
             long weightBytes,
             long plannedKvPeakBytes,
             long plannedWorkingBytes,
+            long plannedJvmBytes,
+            long plannedTotalBytes,
             long kvBytesNow,
             long kvBytesPeak,
             long kvBytesFull) {}
@@ -63,6 +65,8 @@ record RunReport(
                         plan.weightBytes(),
                         plan.kvPeakBytes(),
                         plan.workingBytes(),
+                        plan.jvmBytes(),
+                        plan.totalBytes(),
                         kv.bytesNow(),
                         kv.bytesPeak(),
                         kv.bytesFull()),

@@ -280,6 +280,7 @@ public final class LanguageModel implements AutoCloseable {
                         + judgingBytes(policy, promptTokens)
                         + forward.gateBytes(policy, promptTokens)
                         + slowInRam(kv, policy),
+                JvmMemory.bytes(model.parameters(), textTokens),
                 MachineMemory.here().availableBytes() + idlePages + heldBytes);
     }
 

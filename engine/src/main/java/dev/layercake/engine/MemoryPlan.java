@@ -3,7 +3,8 @@ package dev.layercake.engine;
 import dev.layercake.kernels.LayercakeException;
 
 /**
- * What a turn will need of memory, computed before it starts. All but the weights are upper bounds.
+ * What a process will hold of memory at the peak of a turn, computed before it starts. Keys and values and working memory
+ * are upper bounds; what the virtual machine takes is an estimate that keeps the whole within a tenth of the truth.
  *
  * @param weightBytes of the model
  * @param weightsResident whether the weights are in memory already; otherwise they are read from a mapped file
@@ -11,6 +12,7 @@ import dev.layercake.kernels.LayercakeException;
  * @param kvKeptBytes KV memory left after the prompt
  * @param kvFullBytes KV memory that the policy {@code full} would take
  * @param workingBytes hidden states, activations and statistics while the prompt is read
+ * @param jvmBytes what the Java virtual machine takes beside: heap, classes, compiled code and its compilers
  * @param availableBytes what the machine has left for all of this
  */
 public record MemoryPlan(
@@ -20,14 +22,15 @@ public record MemoryPlan(
         long kvKeptBytes,
         long kvFullBytes,
         long workingBytes,
+        long jvmBytes,
         long availableBytes) {
 
-    /** Weights, KV memory and working memory together. */
+    /** All of it, as the system counts the resident memory of a process. */
     public long totalBytes() {
-        return weightBytes + kvPeakBytes + workingBytes;
+        return weightBytes + kvPeakBytes + workingBytes + jvmBytes;
     }
 
-    /** What has to come out of {@link #availableBytes}. */
+    /** What has to come out of {@link #availableBytes}; the virtual machine is there already. */
     public long neededBytes() {
         return (weightsResident ? 0 : weightBytes) + kvPeakBytes + workingBytes;
     }
@@ -41,6 +44,7 @@ public record MemoryPlan(
                 other.kvKeptBytes,
                 other.kvFullBytes,
                 workingBytes,
+                jvmBytes,
                 availableBytes);
     }
 
@@ -51,16 +55,18 @@ public record MemoryPlan(
             throw LayercakeException.overCapacity("This needs " + Bytes.text(neededBytes()) + " of memory (" + weights
                     + Bytes.text(kvPeakBytes) + " for keys and values, " + Bytes.text(workingBytes)
                     + " while reading the prompt), but the machine has " + Bytes.text(availableBytes)
-                    + " left; use a smaller budget, a shorter prompt or a smaller model.");
+                    + " left beside the " + Bytes.text(jvmBytes)
+                    + " of the Java virtual machine; use a smaller budget, a shorter prompt or a smaller model.");
         }
     }
 
     /** The plan in one line. */
     @Override
     public String toString() {
-        return Bytes.text(totalBytes()) + " at most: " + Bytes.text(weightBytes) + " weights, "
+        return "about " + Bytes.text(totalBytes()) + " in all: " + Bytes.text(weightBytes) + " weights, "
                 + Bytes.text(kvPeakBytes)
-                + " keys and values, " + Bytes.text(workingBytes) + " working memory; " + Bytes.text(availableBytes)
+                + " keys and values, " + Bytes.text(workingBytes) + " working memory, " + Bytes.text(jvmBytes)
+                + " Java virtual machine; " + Bytes.text(availableBytes)
                 + " available";
     }
 }

@@ -12,26 +12,42 @@ final class MemoryPlanTest {
 
     @Test
     void whatFitsIsAdmitted() {
-        assertThatCode(() -> new MemoryPlan(4 * GIB, false, GIB, GIB, GIB, GIB, 6 * GIB).requireFits())
+        assertThatCode(() -> new MemoryPlan(4 * GIB, false, GIB, GIB, GIB, GIB, GIB, 6 * GIB).requireFits())
                 .doesNotThrowAnyException();
     }
 
     @Test
     void weightsInMemoryAlreadyNeedNoMore() {
-        assertThatCode(() -> new MemoryPlan(4 * GIB, true, GIB, GIB, GIB, GIB, 2 * GIB).requireFits())
+        assertThatCode(() -> new MemoryPlan(4 * GIB, true, GIB, GIB, GIB, GIB, GIB, 2 * GIB).requireFits())
                 .doesNotThrowAnyException();
     }
 
     @Test
     void whatDoesNotFitIsRefusedWithTheNumbers() {
-        assertThatThrownBy(() -> new MemoryPlan(4 * GIB, false, GIB, GIB, GIB, GIB / 2, 5 * GIB).requireFits())
+        assertThatThrownBy(() -> new MemoryPlan(4 * GIB, false, GIB, GIB, GIB, GIB / 2, GIB / 4, 5 * GIB).requireFits())
                 .isInstanceOfSatisfying(
                         LayercakeException.class,
                         e -> assertThat(e.category()).isEqualTo(LayercakeException.Category.OVER_CAPACITY))
                 .hasMessageContaining("5.50 GiB")
                 .hasMessageContaining("4.00 GiB for weights")
                 .hasMessageContaining("512 MiB while reading")
-                .hasMessageContaining("5.00 GiB left");
+                .hasMessageContaining("5.00 GiB left beside the 256 MiB of the Java virtual machine");
+    }
+
+    @Test
+    void theWholeNamesEveryTerm() {
+        MemoryPlan plan = new MemoryPlan(4 * GIB, true, GIB, GIB / 2, 2 * GIB, GIB / 4, GIB / 4, 8 * GIB);
+        assertThat(plan.totalBytes()).isEqualTo(5 * GIB + GIB / 2);
+        assertThat(plan.toString())
+                .contains("5.50 GiB in all", "4.00 GiB weights", "1.00 GiB keys and values")
+                .contains("256 MiB working memory", "256 MiB Java virtual machine", "8.00 GiB available");
+    }
+
+    @Test
+    void theVirtualMachineGrowsWithItsWork() {
+        assertThat(JvmMemory.bytes(1_000_000, 1))
+                .isGreaterThan(Runtime.getRuntime().totalMemory());
+        assertThat(JvmMemory.bytes(1_000_000_000, 100_000)).isGreaterThan(JvmMemory.bytes(1_000_000, 1) + (16L << 20));
     }
 
     @Test
