@@ -2,12 +2,14 @@ package dev.layercake.kernels;
 
 /**
  * The one vector of a product in the order in which the loops over super-blocks want it. A super-block's 256 elements become
- * 16 vectors of 16 lanes, whose lanes are 4 elements apart because four bytes of quants are read as one int, and a vector of
- * sums of 16 elements follows, which minima are multiplied with.
+ * twice 8 vectors of 16 lanes, whose lanes are 4 elements apart because four bytes of quants are read as one int, each followed
+ * by a vector of sums of 8 elements, which minima are multiplied with.
  */
 final class GemvInput {
-    /** Bytes of a super-block of x. */
-    private static final long BLOCK = 17 * 64;
+    /** Bytes of half a super-block of x. */
+    private static final long HALF = 9 * 64;
+
+    private static final long BLOCK = 2 * HALF;
 
     private GemvInput() {}
 
@@ -22,13 +24,13 @@ final class GemvInput {
             long from = Memory.inside(x + 1024L * block);
             long to = Memory.inside(target + BLOCK * block);
             for (int run = 0; run < 8; run++) {
-                // Vectors 8 g to 8 g + 3 are low nibbles, the next four high ones, of the runs 4 g and 4 g + 2 in their
-                // halves.
-                int vector = run / 4 * 8 + run % 2 * 4;
-                spread(from + 128L * run, 32, to + 64L * vector + run % 4 / 2 * 32L);
-                int lane = run % 4 * 2 + run / 4;
-                Memory.putFloat32(to + 1024 + 4L * lane, sum16(from + 128L * run));
-                Memory.putFloat32(to + 1024 + 4L * (lane + 8), sum16(from + 128L * run + 64));
+                // Four vectors of low nibbles, four of high ones; even runs are low, every other pair fills upper
+                // lanes.
+                long half = to + run / 4 * HALF;
+                spread(from + 128L * run, 32, half + run % 2 * 256L + run % 4 / 2 * 32L);
+                for (int part = 0; part < 4; part++) {
+                    Memory.putFloat32(half + 512 + 16L * part + 4L * (run % 4), sum8(from + 128L * run + 32L * part));
+                }
             }
         }
     }
@@ -39,8 +41,7 @@ final class GemvInput {
             long from = Memory.inside(x + 1024L * block);
             long to = Memory.inside(target + BLOCK * block);
             for (int run = 0; run < 16; run++) {
-                int vector = run / 8 * 8 + run % 2 * 4;
-                spread(from + 64L * run, 16, to + 64L * vector + run % 8 / 2 * 16L);
+                spread(from + 64L * run, 16, to + run / 8 * HALF + run % 2 * 256L + run % 8 / 2 * 16L);
             }
         }
     }
@@ -51,9 +52,13 @@ final class GemvInput {
             long from = Memory.inside(x + 1024L * block);
             long to = Memory.inside(target + BLOCK * block);
             for (int run = 0; run < 8; run++) {
-                spread(from + 128L * run, 32, to + 256L * (run % 4) + run / 4 * 32L);
-                Memory.putFloat32(to + 1024 + 8L * run, sum16(from + 128L * run));
-                Memory.putFloat32(to + 1024 + 8L * run + 4, sum16(from + 128L * run + 64));
+                // Quarters 0 and 2, then 1 and 3; the second half of the super-block fills the upper lanes.
+                int quarter = run % 4;
+                spread(from + 128L * run, 32, to + quarter % 2 * HALF + quarter / 2 * 256L + run / 4 * 32L);
+            }
+            for (int run = 0; run < 16; run++) {
+                Memory.putFloat32(to + 512 + 4L * run, sum8(from + 64L * run));
+                Memory.putFloat32(to + HALF + 512 + 4L * run, sum8(from + 64L * run + 32));
             }
         }
     }
@@ -68,10 +73,10 @@ final class GemvInput {
         }
     }
 
-    private static float sum16(long from) {
+    private static float sum8(long from) {
         float even = 0;
         float odd = 0;
-        for (int i = 0; i < 16; i += 2) {
+        for (int i = 0; i < 8; i += 2) {
             even += Memory.float32(from + 4L * i);
             odd += Memory.float32(from + 4L * i + 4);
         }
