@@ -1,6 +1,7 @@
 package dev.layercake.engine;
 
 import dev.layercake.kernels.LayercakeException;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
@@ -14,8 +15,23 @@ final class Sampler {
     /** Logits of the token to draw, [vocabulary]; the caller fills it, a draw scrambles it. */
     private final float[] logits;
 
-    /** A heap of tokens, likeliest at index 0; beyond its end the tokens taken out, in reverse order. */
+    /** Logits above this one, scaled, may have the same weight as it: far more than weights are rounded by. */
+    private static final double SAME_WEIGHT = 1e-4;
+    /** Scaled logits below the likeliest one's by more than this have weights that are rounded coarsely, or are 0. */
+    private static final double LEAST_EXPONENT = -86;
+    /** The least weight of the first candidates for top-p; each further round of them takes so small a part of the last one's. */
+    private static final float CANDIDATE = 1 / 1024f;
+    /** More than sums of the same weights in another order differ by. */
+    private static final double ROUNDING = 1e-9;
+
+    /** A heap of candidates, likeliest at index 0; beyond its end the tokens taken out, in reverse order. */
     private final int[] heap;
+
+    /** How many candidates there were. */
+    private int candidates;
+
+    /** The k largest logits so far, the smallest of them at index 0. */
+    private final float[] largest;
 
     private final RecentTokens recent;
 
@@ -24,6 +40,7 @@ final class Sampler {
         this.random = new SplittableRandom(options.seed());
         this.logits = new float[vocabularySize];
         this.heap = options.greedy() ? new int[0] : new int[vocabularySize];
+        this.largest = new float[limitsNumber() && !options.greedy() ? options.topK() : 0];
         boolean penalizes = options.repetitionPenalty() != 1;
         this.recent = new RecentTokens(penalizes ? options.penaltyWindow() : 0, penalizes ? vocabularySize : 0);
     }
@@ -65,19 +82,92 @@ final class Sampler {
         return best;
     }
 
+    /** Whether top-k leaves anything out. */
+    private boolean limitsNumber() {
+        return options.topK() > 0 && options.topK() < logits.length;
+    }
+
     private int draw(float highest) {
-        // From here on logits hold weights: probabilities up to a factor, 1 for the likeliest.
-        float scale = 1 / options.temperature();
+        if (limitsNumber()) {
+            chooseLargest(highest);
+            for (int index = 0; index < candidates; index++) {
+                weigh(heap[index], highest);
+            }
+            return drawSorted(0);
+        }
         double mass = 0;
         for (int token = 0; token < logits.length; token++) {
-            float weight = (float) Math.exp((logits[token] - highest) * scale);
-            logits[token] = weight >= 0 ? weight : 0;
-            mass += logits[token];
+            mass += weigh(token, highest);
         }
-        if (options.topK() == 0 && options.topP() == 1) {
+        if (options.topP() == 1 && options.topK() == 0) {
             return drawUnsorted(mass);
         }
+        chooseHeaviest(mass * options.topP());
         return drawSorted(mass);
+    }
+
+    /** Puts a token's weight in place of its logit: its probability up to a factor, 1 for the likeliest. */
+    private float weigh(int token, float highest) {
+        float weight = (float) Math.exp((logits[token] - highest) * (1 / options.temperature()));
+        logits[token] = weight >= 0 ? weight : 0;
+        return logits[token];
+    }
+
+    /** Makes candidates of the tokens that may be among the k likeliest, without weighing the others. */
+    private void chooseLargest(float highest) {
+        Arrays.fill(largest, Float.NEGATIVE_INFINITY);
+        for (float logit : logits) {
+            if (logit > largest[0]) {
+                replaceSmallest(logit);
+            }
+        }
+        double scale = 1 / options.temperature();
+        double least = ((double) largest[0] - highest) * scale < LEAST_EXPONENT
+                ? Double.NEGATIVE_INFINITY
+                : largest[0] - SAME_WEIGHT / scale;
+        candidates = 0;
+        for (int token = 0; token < logits.length; token++) {
+            if (logits[token] >= least) {
+                heap[candidates++] = token;
+            }
+        }
+    }
+
+    private void replaceSmallest(float logit) {
+        int index = 0;
+        for (int child = 1; child < largest.length; child = 2 * index + 1) {
+            if (child + 1 < largest.length && largest[child + 1] < largest[child]) {
+                child++;
+            }
+            if (largest[child] >= logit) {
+                break;
+            }
+            largest[index] = largest[child];
+            index = child;
+        }
+        largest[index] = logit;
+    }
+
+    /** Makes candidates of the heaviest tokens, enough of them to hold so much weight together. */
+    private void chooseHeaviest(double enough) {
+        double more = enough * (1 + ROUNDING);
+        float least = options.topP() == 1 ? 0 : CANDIDATE;
+        while (gather(least) <= more && least > 0) {
+            least *= CANDIDATE;
+        }
+    }
+
+    /** Makes candidates of the tokens that weigh so much at least; returns what they weigh together. */
+    private double gather(float least) {
+        double held = 0;
+        candidates = 0;
+        for (int token = 0; token < logits.length; token++) {
+            if (logits[token] >= least) {
+                heap[candidates++] = token;
+                held += logits[token];
+            }
+        }
+        return held;
     }
 
     private int drawUnsorted(double mass) {
@@ -106,16 +196,14 @@ final class Sampler {
 
     /** Takes tokens off a heap, likeliest first, only as far as the filters let them through. */
     private int drawSorted(double allMass) {
-        for (int token = 0; token < heap.length; token++) {
-            heap[token] = token;
+        for (int index = candidates / 2 - 1; index >= 0; index--) {
+            siftDown(index, candidates);
         }
-        for (int index = heap.length / 2 - 1; index >= 0; index--) {
-            siftDown(index, heap.length);
-        }
-        int limit = options.topK() == 0 ? heap.length : Math.min(options.topK(), heap.length);
+        boolean limited = limitsNumber();
+        int limit = limited ? Math.min(options.topK(), candidates) : candidates;
+        int size = candidates;
         double mass = allMass;
-        int size = heap.length;
-        if (limit < heap.length) {
+        if (limited) {
             mass = 0;
             for (int count = 0; count < limit; count++) {
                 mass += logits[take(--size)];
@@ -125,7 +213,7 @@ final class Sampler {
         double kept = 0;
         int count = 0;
         while (count < limit) {
-            if (limit == heap.length) {
+            if (!limited) {
                 take(--size);
             }
             float weight = logits[taken(count)];
@@ -149,7 +237,7 @@ final class Sampler {
     }
 
     private int taken(int index) {
-        return heap[heap.length - 1 - index];
+        return heap[candidates - 1 - index];
     }
 
     /** Moves the likeliest token of a heap of {@code size + 1} to index {@code size}. */

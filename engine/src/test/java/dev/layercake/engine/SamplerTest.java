@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.layercake.kernels.LayercakeException;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Random;
+import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -101,6 +104,76 @@ final class SamplerTest {
                 .build();
         assertThat(draws(options, 500, HALVES)).isEqualTo(draws(options, 500, HALVES));
         assertThat(draws(options.toBuilder().seed(43).build(), 500, HALVES)).isNotEqualTo(draws(options, 500, HALVES));
+    }
+
+    /** Whatever is left unweighed and unsorted, a draw is the one from the whole list, sorted. */
+    @Test
+    void drawsAreThoseOfTheWholeSortedList() {
+        int vocabulary = 3000;
+        Random logitsOf = new Random(3);
+        for (GenerationOptions options : new GenerationOptions[] {
+            GenerationOptions.builder().temperature(.8f).topK(40).topP(.95f).build(),
+            GenerationOptions.builder().temperature(.01f).topK(1000).build(),
+            GenerationOptions.builder().temperature(1).topK(2999).minP(.001f).build(),
+            GenerationOptions.builder().temperature(3).topP(.999f).build(),
+            GenerationOptions.builder().temperature(30).topP(.3f).build(),
+        }) {
+            Sampler sampler = new Sampler(options, vocabulary);
+            SplittableRandom random = new SplittableRandom(options.seed());
+            for (int round = 0; round < 100; round++) {
+                float[] logits = new float[vocabulary];
+                for (int token = 0; token < vocabulary; token++) {
+                    // Coarse, so that some are equal, and some of the others have equal weights.
+                    logits[token] = (float) (Math.round(logitsOf.nextGaussian() * 400) / 100.);
+                    if (token % 7 == 0 && token > 0) {
+                        logits[token] = Math.nextUp(logits[token - 1]);
+                    }
+                }
+                assertThat(draw(sampler, logits)).isEqualTo(drawSlowly(options, logits, random));
+            }
+        }
+    }
+
+    private static int drawSlowly(GenerationOptions options, float[] logits, SplittableRandom random) {
+        float highest = Float.NEGATIVE_INFINITY;
+        for (float logit : logits) {
+            highest = Math.max(highest, logit);
+        }
+        float[] weights = new float[logits.length];
+        double mass = 0;
+        for (int token = 0; token < weights.length; token++) {
+            weights[token] = (float) Math.exp((logits[token] - highest) * (1 / options.temperature()));
+            mass += weights[token];
+        }
+        int[] sorted = IntStream.range(0, weights.length)
+                .boxed()
+                .sorted(Comparator.comparingDouble((Integer token) -> -weights[token])
+                        .thenComparing(token -> token))
+                .mapToInt(Integer::intValue)
+                .toArray();
+        int limit = options.topK() == 0 ? sorted.length : options.topK();
+        if (options.topK() > 0) {
+            mass = 0;
+            for (int i = 0; i < limit; i++) {
+                mass += weights[sorted[i]];
+            }
+        }
+        double kept = 0;
+        int count = 0;
+        while (count < limit
+                && kept < mass * options.topP()
+                && weights[sorted[count]] >= options.minP()
+                && weights[sorted[count]] > 0) {
+            kept += weights[sorted[count++]];
+        }
+        double left = random.nextDouble() * kept;
+        for (int i = 0; i < count; i++) {
+            left -= weights[sorted[i]];
+            if (left < 0) {
+                return sorted[i];
+            }
+        }
+        return sorted[count - 1];
     }
 
     @Test

@@ -62,28 +62,35 @@ final class SimdAttention {
 
     static void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values, Workers workers) {
         int tokens = (int) keys.rows();
-        workers.run((worker, count) -> {
-            int from = (int) ((long) tokens * worker / count);
-            int to = (int) ((long) tokens * (worker + 1) / count);
-            for (int head = 0; head < rows.length; head++) {
-                KvRows entries = rows[head];
-                int headDim = entries.headDim();
-                int firstSlot = entries.length() - fromEnd;
-                long column = (long) head * headDim * Float.BYTES;
-                for (int token = from; token < to; token++) {
-                    int slot = firstSlot + token;
-                    SimdCodec.encode(
-                            (DType) entries.keyType(),
-                            keys.rowAddress(token) + column,
-                            entries.keyAddress(slot),
-                            headDim);
-                    SimdCodec.encode(
-                            (DType) entries.valueType(),
-                            values.rowAddress(token) + column,
-                            entries.valueAddress(slot),
-                            headDim);
-                }
+        if (tokens == 1) {
+            // A round of the team takes longer.
+            store(rows, fromEnd, keys, values, 0, 1);
+        } else {
+            workers.run((worker, count) -> {
+                int from = (int) ((long) tokens * worker / count);
+                int to = (int) ((long) tokens * (worker + 1) / count);
+                store(rows, fromEnd, keys, values, from, to);
+            });
+        }
+    }
+
+    /** Stores the entries of tokens {@code [from, to)}. */
+    private static void store(KvRows[] rows, int fromEnd, Tensor keys, Tensor values, int from, int to) {
+        for (int head = 0; head < rows.length; head++) {
+            KvRows entries = rows[head];
+            int headDim = entries.headDim();
+            int firstSlot = entries.length() - fromEnd;
+            long column = (long) head * headDim * Float.BYTES;
+            for (int token = from; token < to; token++) {
+                int slot = firstSlot + token;
+                SimdCodec.encode(
+                        (DType) entries.keyType(), keys.rowAddress(token) + column, entries.keyAddress(slot), headDim);
+                SimdCodec.encode(
+                        (DType) entries.valueType(),
+                        values.rowAddress(token) + column,
+                        entries.valueAddress(slot),
+                        headDim);
             }
-        });
+        }
     }
 }
