@@ -12,6 +12,7 @@ import tools.jackson.databind.JsonNode;
 /** The fields of a JSON object in config.json or one of its neighbours. */
 final class JsonFields extends ConfigFields {
     private static final int LONGEST_SHOWN = 40;
+    private static final int NO_TOKEN = -1;
 
     private final JsonNode json;
     private final String file;
@@ -134,7 +135,7 @@ final class JsonFields extends ConfigFields {
         return words;
     }
 
-    /** A token number or a list of them; none if the key is missing. */
+    /** A token number or a list of them; none if the key is missing. -1 is how old files say "none". */
     List<Integer> tokens(String key, int vocabularySize) {
         if (!has(key)) {
             return List.of();
@@ -147,12 +148,15 @@ final class JsonFields extends ConfigFields {
         for (JsonNode element : elements) {
             if (!element.isIntegralNumber()
                     || !element.canConvertToInt()
-                    || element.intValue() < 0
+                    || element.intValue() < NO_TOKEN
                     || element.intValue() >= vocabularySize) {
                 throw refused(key, expected);
             }
         }
-        return elements.stream().map(JsonNode::intValue).toList();
+        return elements.stream()
+                .map(JsonNode::intValue)
+                .filter(token -> token != NO_TOKEN)
+                .toList();
     }
 
     private JsonNode value(String key, String expected) {

@@ -172,6 +172,6 @@ class GgufConfigTest {
         refused("expert_count", -1);
         refused("tokenizer.ggml.eos_token_id", 10);
         refused("tokenizer.ggml.eot_token_id", 4_000);
-        refused("tokenizer.ggml.bos_token_id", -1);
+        refused("tokenizer.ggml.bos_token_id", -2);
     }
 }

@@ -209,7 +209,7 @@ class HuggingFaceConfigTest {
                 "max_window_layers|-1",
                 "intermediate_size|0",
                 "eos_token_id|100",
-                "eos_token_id|-1",
+                "eos_token_id|-2",
                 "eos_token_id|[1, 4000000000]",
                 "eos_token_id|\"</s>\"",
                 "bos_token_id|100",

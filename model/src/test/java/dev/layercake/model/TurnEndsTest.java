@@ -56,6 +56,14 @@ class TurnEndsTest {
     }
 
     @Test
+    void minusOneIsNoToken() throws IOException {
+        // A piece that is not there has the index -1, which an unsigned key holds as 4294967295.
+        assertThat(gguf(Map.of("<a>", CONTROL, "<b>", CONTROL), Map.of("eos", "<a>", "eot", "none", "bos", "none"), ""))
+                .containsExactly("<a>");
+        assertThat(folder("-1", "[2, -1]", "", false)).containsExactlyInAnyOrder(2, 6);
+    }
+
+    @Test
     void aKnownTextEndsATurnOnlyAsAControlToken() {
         Map<String, Integer> tokens =
                 Map.of("<end_of_turn>", CONTROL, "</s>", USER_DEFINED, "<|im_end|>", NORMAL, "<|end|>", USER_DEFINED);

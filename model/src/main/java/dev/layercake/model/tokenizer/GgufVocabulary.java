@@ -9,6 +9,7 @@ import java.util.OptionalInt;
 
 /** The vocabulary inside a GGUF file: the values of its {@code tokenizer.ggml.*} keys, checked against each other. */
 final class GgufVocabulary {
+    private static final long NO_TOKEN_UNSIGNED = 0xFFFFFFFFL;
     private static final String PREFIX = "tokenizer.ggml.";
     private static final int[] NO_TYPES = {};
     private static final float[] NO_SCORES = {};
@@ -80,18 +81,21 @@ final class GgufVocabulary {
         return metadata.has(PREFIX + "merges") ? metadata.strings(PREFIX + "merges") : GgufStrings.of(List.of());
     }
 
-    /** {@code bos_token_id} and the like. */
+    /** {@code bos_token_id} and the like; -1, also as an unsigned number, is how files say "none". */
     OptionalInt id(String name) {
         String key = PREFIX + name + "_token_id";
         if (!metadata.has(key)) {
             return OptionalInt.empty();
         }
-        int id = metadata.intValue(key);
+        long id = metadata.longValue(key);
+        if (id == -1 || id == NO_TOKEN_UNSIGNED) {
+            return OptionalInt.empty();
+        }
         if (id < 0 || id >= tokens.size()) {
             throw LayercakeException.badModel(
                     key + " is " + id + " but there are " + tokens.size() + " tokens; the GGUF file is damaged.");
         }
-        return OptionalInt.of(id);
+        return OptionalInt.of((int) id);
     }
 
     /** {@code add_bos_token} and the like. */
