@@ -13,7 +13,7 @@ final class JvmMemory {
     private static final long BESIDE_HEAP = 86 * MIB;
     private static final long COMPILING = 44 * MIB;
     /** Products, parameters times tokens, after which every loop is being compiled. */
-    private static final double HOT = 2e10;
+    private static final double HOT = 7e9;
 
     private JvmMemory() {}
 
