@@ -117,9 +117,17 @@ public final class Generation implements Iterable<String> {
         return made;
     }
 
-    /** Does something at the end, whatever the end is. */
+    /** Does something at the end, whatever the end is; at once if it has come already. */
     void whenDone(Runnable action) {
         whenDone = action;
+        if (finishReason != null) {
+            action.run();
+        }
+    }
+
+    /** Ends what was never begun. */
+    void endUnread(FinishReason reason) {
+        finish(reason);
     }
 
     boolean promptRead() {

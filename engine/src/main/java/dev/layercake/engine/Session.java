@@ -9,11 +9,14 @@ import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
 import dev.layercake.model.tokenizer.EncodeOptions;
+import dev.layercake.model.tokenizer.TextEnd;
 import dev.layercake.model.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +44,12 @@ public final class Session implements AutoCloseable {
     /** The tokens of the text so far; the cache has read the first ones, all but the last usually, none if it lost them. */
     private int[] textTokens = new int[0];
 
+    /** The end of a text that was fed: what follows may still change how it is cut, so it is not read yet. */
+    private String openEnd = "";
+
+    /** How many of the tokens stay whatever follows; those after them are the open end's. */
+    private int settledTokens;
+
     private @Nullable Generation running;
     private volatile boolean cancelled;
     private volatile boolean closed;
@@ -58,6 +67,11 @@ public final class Session implements AutoCloseable {
     /** Tokens of the text so far. */
     public int tokens() {
         return textTokens.length;
+    }
+
+    /** The tokens of the text so far. */
+    int[] text() {
+        return textTokens.clone();
     }
 
     /** The KV memory of this session. */
@@ -157,11 +171,13 @@ public final class Session implements AutoCloseable {
         if (!continues) {
             forget();
         }
+        String added = text.substring(transcript.length());
         return begin(
-                tokenizer.encode(
-                        text.substring(transcript.length()), encoding(false).withGuarded()),
+                () -> tokenizer.encode(added, encoding(false).after(transcript).withGuarded()),
+                textTokens.length,
                 text,
-                options);
+                options,
+                options.maxTokens());
     }
 
     /**
@@ -176,17 +192,25 @@ public final class Session implements AutoCloseable {
     }
 
     private Generation proceed(String text, GenerationOptions options) {
-        return begin(encode(text), transcript + text, options);
+        return begin(() -> encode(openEnd + text), settledTokens, transcript + text, options, options.maxTokens());
     }
 
-    /** Tokens of a plain text that follows the text so far. */
+    /** Tokens of a plain text that follows the text so far without its open end. */
     private int[] encode(String text) {
-        return owner.model().tokenizer().encode(text, encoding(tokens() == 0));
+        return owner.model()
+                .tokenizer()
+                .encode(text, encoding(settledTokens == 0).after(settledText()));
     }
 
-    /** How the text that follows the text so far is cut; one that is far beyond the context is not cut to its end. */
+    private String settledText() {
+        return transcript.substring(0, transcript.length() - openEnd.length());
+    }
+
+    /**
+     * How new text is cut; one that is far beyond the context is not cut to its end, and {@link #cancel} ends the cutting.
+     */
     private EncodeOptions encoding(boolean addSpecialTokens) {
-        EncodeOptions options = EncodeOptions.of(addSpecialTokens).after(transcript);
+        EncodeOptions options = EncodeOptions.of(addSpecialTokens).with((done, all) -> !cancelled());
         // A little more may be wanted than there is room for: then the exact number is worth knowing.
         return policy().positions() == PositionRule.SLOT
                 ? options
@@ -201,25 +225,63 @@ public final class Session implements AutoCloseable {
      */
     public Generation generate(int[] tokens, GenerationOptions options) {
         beginTurn();
-        return begin(tokens.clone(), transcript + owner.model().tokenizer().decode(tokens, false), options);
+        String text = transcript + owner.model().tokenizer().decode(tokens, false);
+        return begin(tokens::clone, textTokens.length, text, options, options.maxTokens());
     }
 
     /**
      * Reads text without answering: what a later question is about. The policy cuts it now, before it knows the question.
      *
+     * <p>Texts that are fed one after the other, and a text that is generated after them, get the tokens of the whole: the
+     * last word is not read before it is known to be complete, a few characters that nothing follows yet not at all.
+     *
      * @return what it took; the finish reason is {@link FinishReason#LENGTH}
      */
     public GenerationSummary feed(String text) {
         beginTurn();
-        return start(encode(text), transcript + text, GenerationOptions.DEFAULT, 0)
-                .summary();
+        requireOpen();
+        if (text.isEmpty()) {
+            throw nothingToRead();
+        }
+        String all = openEnd + text;
+        int settled = TextEnd.settled(all);
+        String before = settledText();
+        if (settled == 0) {
+            holdOpen(before, all);
+            return nothingRead(GenerationOptions.DEFAULT, FinishReason.LENGTH).summary();
+        }
+        String now = all.substring(0, settled);
+        Generation reading = begin(() -> encode(now), settledTokens, before + now, GenerationOptions.DEFAULT, 0);
+        GenerationSummary summary = reading.summary();
+        if (reading.promptRead() && settled < all.length()) {
+            holdOpen(before + now, all.substring(settled));
+        }
+        return summary;
+    }
+
+    /** Keeps the end of what was fed for what follows; until then its tokens are what they are without that. */
+    private void holdOpen(String settled, String end) {
+        int[] tokens = owner.model()
+                .tokenizer()
+                .encode(end, EncodeOptions.of(settledTokens == 0).after(settled));
+        int kept = settledTokens;
+        grown(kept, tokens, settled + end);
+        openEnd = end;
+        settledTokens = kept;
+    }
+
+    /** A turn that is over before anything was read. */
+    private Generation nothingRead(GenerationOptions options, FinishReason reason) {
+        Generation generation = new Generation(this, new int[0], transcript, options, 0, reserve(0, 0));
+        generation.endUnread(reason);
+        return generation;
     }
 
     /** The same for a text that has been cut into tokens already. */
     public GenerationSummary feed(int[] tokens) {
         beginTurn();
         String text = owner.model().tokenizer().decode(tokens, false);
-        return start(tokens.clone(), transcript + text, GenerationOptions.DEFAULT, 0)
+        return begin(tokens::clone, textTokens.length, transcript + text, GenerationOptions.DEFAULT, 0)
                 .summary();
     }
 
@@ -245,11 +307,13 @@ public final class Session implements AutoCloseable {
     }
 
     private GenerationSummary feedText(String text, GenerationListener listener) {
-        int[] tokens = encode(text);
-        Generation reading = start(tokens, transcript + text, GenerationOptions.DEFAULT, 0);
+        String all = transcript + text;
+        int kept = settledTokens;
+        int[] tokens = encode(openEnd + text);
+        Generation reading = start(tokens, kept, all, GenerationOptions.DEFAULT, 0);
         GenerationSummary summary = reading.run(listener);
         if (!reading.promptRead()) {
-            grown(tokens(), tokens, transcript + text);
+            grown(kept, tokens, all);
         }
         return summary;
     }
@@ -276,9 +340,10 @@ public final class Session implements AutoCloseable {
                             + " changes the text of messages, so that it cannot be read before the question; give both together.");
         }
         String prefix = rendered.substring(0, cut);
-        return start(
-                tokenizer.encode(
-                        prefix.substring(transcript.length()), encoding(false).withGuarded()),
+        String added = prefix.substring(transcript.length());
+        return begin(
+                () -> tokenizer.encode(added, encoding(false).after(transcript).withGuarded()),
+                textTokens.length,
                 prefix,
                 GenerationOptions.DEFAULT,
                 0);
@@ -299,6 +364,8 @@ public final class Session implements AutoCloseable {
             copy.context = context;
             copy.transcript = transcript;
             copy.textTokens = textTokens;
+            copy.openEnd = openEnd;
+            copy.settledTokens = settledTokens;
             return copy;
         });
     }
@@ -316,11 +383,11 @@ public final class Session implements AutoCloseable {
         beginTurn();
         requireOpen();
         if (prompt.length == 0) {
-            throw LayercakeException.badInput("There is nothing to read: the prompt is empty.");
+            throw nothingToRead();
         }
         requireVocabulary(continuation);
         int before = cache.tokensSeen();
-        int[] tokens = withUnread(prompt);
+        int[] tokens = withUnread(textTokens.length, prompt);
         requireContext(tokens.length, continuation.length);
         reserve(tokens.length, continuation.length);
         float[] logits = new float[owner.model().config().vocabularySize()];
@@ -366,30 +433,49 @@ public final class Session implements AutoCloseable {
         return logits[token] - largest - Math.log(sum);
     }
 
-    /** New tokens behind those of the text that are not in the cache. */
-    private int[] withUnread(int[] newTokens) {
-        int unread = textTokens.length - cache.tokensSeen();
-        int[] tokens = new int[Math.addExact(unread, newTokens.length)];
-        System.arraycopy(textTokens, textTokens.length - unread, tokens, 0, unread);
-        System.arraycopy(newTokens, 0, tokens, unread, newTokens.length);
+    /** New tokens behind those of the text, of which so many stay, that are not in the cache. */
+    private int[] withUnread(int kept, int[] newTokens) {
+        int read = cache.tokensSeen();
+        int[] tokens = new int[Math.addExact(kept - read, newTokens.length)];
+        System.arraycopy(textTokens, read, tokens, 0, kept - read);
+        System.arraycopy(newTokens, 0, tokens, kept - read, newTokens.length);
         return tokens;
     }
 
-    private Generation begin(int[] tokens, String text, GenerationOptions options) {
-        return start(tokens, text, options, options.maxTokens());
+    /**
+     * Begins a turn, cancelled already if that happened while its text was cut into tokens.
+     *
+     * @param newTokens cuts the new text
+     * @param kept how many of the tokens so far the new ones follow
+     * @param text all of it, the new one included
+     */
+    private Generation begin(
+            Supplier<int[]> newTokens, int kept, String text, GenerationOptions options, int maxTokens) {
+        requireOpen();
+        int[] tokens;
+        try {
+            tokens = newTokens.get();
+        } catch (CancellationException e) {
+            return nothingRead(options, FinishReason.CANCELLED);
+        }
+        return start(tokens, kept, text, options, maxTokens);
     }
 
-    private Generation start(int[] newTokens, String text, GenerationOptions options, int maxTokens) {
+    private Generation start(int[] newTokens, int kept, String text, GenerationOptions options, int maxTokens) {
         requireOpen();
-        int[] tokens = withUnread(newTokens);
+        int[] tokens = withUnread(kept, newTokens);
         if (newTokens.length == 0) {
-            throw LayercakeException.badInput("There is nothing to read: the prompt is empty.");
+            throw nothingToRead();
         }
         requireContext(tokens.length, maxTokens);
         MemoryPlan plan = reserve(tokens.length, maxTokens);
         Generation generation = new Generation(this, tokens, text, options, maxTokens, plan);
         running = generation;
         return generation;
+    }
+
+    private static LayercakeException nothingToRead() {
+        return LayercakeException.badInput("There is nothing to read: the prompt is empty.");
     }
 
     private void requireContext(int promptTokens, int maxTokens) {
@@ -466,8 +552,7 @@ public final class Session implements AutoCloseable {
             cache.lease().reserve(0);
             return cache;
         });
-        transcript = "";
-        textTokens = new int[0];
+        grown(0, new int[0], "");
     }
 
     /** From here on {@link #cancel} means the turn that begins now. */
@@ -503,6 +588,8 @@ public final class Session implements AutoCloseable {
         System.arraycopy(newTokens, 0, tokens, from, newTokens.length);
         textTokens = tokens;
         transcript = text;
+        openEnd = "";
+        settledTokens = tokens.length;
     }
 
     /**

@@ -149,10 +149,48 @@ final class SessionTest extends CrumbTest {
         try (Session session = model.session("full")) {
             GenerationSummary fed = session.feed("<|bos|><|user|>" + haystack.text());
             assertThat(fed.tokens()).isEmpty();
-            assertThat(fed.promptTokens()).isEqualTo(session.tokens());
+            // The last word waits for what follows it.
+            assertThat(fed.promptTokens()).isBetween(session.tokens() - 4, session.tokens() - 1);
             String answer = session.generate(haystack.needle().question() + "<|assistant|>", SHORT)
                     .text();
             assertThat(haystack.needle().answeredBy(answer)).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hel", "hello", "hello ", "hello wor", "hello world, he sai", "hello world, he said: 'r"})
+    void whatIsFedInPiecesHasTheTokensOfTheWhole(String first) {
+        String whole = "hello world, he said: 're you there?  No. ";
+        try (Session pieces = model.session("full");
+                Session atOnce = model.session("full")) {
+            int[] expected = model.model().tokenizer().encode(whole + "Who?", true);
+            pieces.feed(first);
+            assertThat(pieces.tokens()).isEqualTo(model.model().tokenizer().encode(first, true).length);
+            pieces.feed(whole.substring(first.length()));
+            assertThat(pieces.generate("Who?", SHORT).summary().tokens())
+                    .isEqualTo(atOnce.generate(expected, SHORT).summary().tokens());
+            assertThat(pieces.text()).startsWith(expected);
+        }
+    }
+
+    @Test
+    void cancelReachesATextThatIsBeingCutIntoTokens() throws InterruptedException {
+        String text = "the old man and the sea ".repeat(1_000_000);
+        // A stream has no end that would be known before all of it is cut.
+        try (Session session = model.session("streaming(budget=64,positions=slot)")) {
+            session.feed("An old man sat by the sea.");
+            int tokens = session.tokens();
+            AtomicReference<GenerationSummary> summary = new AtomicReference<>();
+            Thread canceller = Thread.ofPlatform().start(() -> {
+                while (summary.get() == null) {
+                    session.cancel();
+                    Thread.onSpinWait();
+                }
+            });
+            summary.set(session.generate(text, SHORT).summary());
+            canceller.join();
+            assertThat(summary.get().finishReason()).isEqualTo(FinishReason.CANCELLED);
+            assertThat(session.tokens()).isEqualTo(tokens);
         }
     }
 

@@ -97,7 +97,9 @@ final class BlockCodec {
     private static void encodeBlock(DType type, long source, long target) {
         switch (type) {
             case F32 -> Memory.putFloat32(target, Memory.float32(source));
-            case F16 -> Memory.putFloat16(target, Memory.float32(source));
+            // A key beyond the range is better too small than infinite: that would be NaN in the attention.
+            case F16 ->
+                Memory.putFloat16(target, Math.clamp(Memory.float32(source), -LARGEST_FLOAT16, LARGEST_FLOAT16));
             case BF16 -> Memory.putBfloat16(target, Memory.float32(source));
             case Q8_0 -> encodeQ80(source, target);
             case Q4_0 -> encodeQ40(source, target);

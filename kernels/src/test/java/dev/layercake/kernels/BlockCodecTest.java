@@ -249,6 +249,22 @@ class BlockCodecTest {
     }
 
     @Test
+    void float16SaturatesInsteadOfBecomingInfinite() {
+        float[] values = {65_504, 65_520, 1e6f, 3e38f, Float.POSITIVE_INFINITY, -65_520, -1e9f, Float.NaN};
+        Tensor source = Tensor.of(arena, 1, values.length, values);
+        try (Workers workers = new Workers(1)) {
+            for (Kernels kernels : new Kernels[] {new ScalarKernels(), new SimdKernels()}) {
+                Tensor packed = Tensor.allocate(arena, DType.F16, 1, values.length);
+                kernels.quantize(source, packed, workers);
+                Tensor back = Tensor.allocate(arena, DType.F32, 1, values.length);
+                kernels.dequantize(packed, 0, back);
+                assertThat(back.toArray())
+                        .containsExactly(65_504, 65_504, 65_504, 65_504, 65_504, -65_504, -65_504, Float.NaN);
+            }
+        }
+    }
+
+    @Test
     void blocksOfZerosAndHugeNumbersStayFinite() {
         float[] values = new float[64];
         values[40] = 3e38f;

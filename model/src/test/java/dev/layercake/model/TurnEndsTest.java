@@ -102,8 +102,8 @@ class TurnEndsTest {
                         "tokenizer.ggml.token_type",
                         GgufValue.ints(
                                 types.stream().mapToInt(Integer::intValue).toArray()));
-        keys.forEach((key, piece) ->
-                writer.metadata("tokenizer.ggml." + key + "_token_id", GgufValue.uint32(pieces.indexOf(piece))));
+        keys.forEach((key, piece) -> writer.metadata(
+                "tokenizer.ggml." + key + "_token_id", GgufValue.uint32(pieces.indexOf(piece) & 0xFFFFFFFFL)));
         if (!template.isEmpty()) {
             writer.metadata("tokenizer.chat_template", GgufValue.string(template));
         }

@@ -50,6 +50,31 @@ class GoldenTokenizerTest {
         });
     }
 
+    @TestFactory
+    Stream<DynamicTest> whatIsSettledKeepsItsTokensWhateverFollows() throws IOException, URISyntaxException {
+        String text =
+                "It's 3.14159, isn't it?  He said: \u201cyes\u201d...\n\n  And then, 12 x 345 = 4140;\tno more!\r\n"
+                        + "na\u00efve caf\u00e9s cost \u20ac5 (or $6.50) a-piece. Who'd've thought? <b>Bold</b> claims ,like this.";
+        return perFolder(folder -> {
+            Tokenizer tokenizer = Tokenizer.of(folder.resolve("tokenizer.json"));
+            int[] whole = tokenizer.encode(text, false);
+            int settledSomewhere = 0;
+            for (int end = 8; end < text.length(); end++) {
+                String settled = text.substring(0, TextEnd.settled(text.substring(0, end)));
+                settledSomewhere += settled.length();
+                if (!settled.isEmpty()) {
+                    assertThat(whole).as(settled).startsWith(tokenizer.encode(settled, false));
+                }
+                assertThat(tokenizer.encode(
+                                text.substring(settled.length()),
+                                EncodeOptions.of(false).after(settled)))
+                        .as("after %s", settled)
+                        .isEqualTo(Arrays.copyOfRange(whole, tokenizer.encode(settled, false).length, whole.length));
+            }
+            assertThat(settledSomewhere).isPositive();
+        });
+    }
+
     private void compareWithExpected(Path folder) throws IOException {
         Tokenizer tokenizer = Tokenizer.of(folder.resolve("tokenizer.json"));
         JsonNode cases = MAPPER.readTree(Files.readAllBytes(folder.resolve("expected.json")));
