@@ -60,7 +60,7 @@ class TurnEndsTest {
         // A piece that is not there has the index -1, which an unsigned key holds as 4294967295.
         assertThat(gguf(Map.of("<a>", CONTROL, "<b>", CONTROL), Map.of("eos", "<a>", "eot", "none", "bos", "none"), ""))
                 .containsExactly("<a>");
-        assertThat(folder("-1", "[2, -1]", "", false)).containsExactlyInAnyOrder(2, 6);
+        assertThat(folder("-1", "[2, -1]", "null", false)).containsExactlyInAnyOrder(2, 6);
     }
 
     @Test
