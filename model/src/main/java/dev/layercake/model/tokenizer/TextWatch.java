@@ -43,10 +43,11 @@ final class TextWatch {
 
     void requireAtMost(int tokens) {
         if (tokens > mostTokens) {
-            throw LayercakeException.overCapacity("The text has more than the " + mostTokens
-                    + " tokens that there is room for, of which its first "
+            // Who sets a limit may allow for more than there is room for, so this does not name it as the room.
+            throw LayercakeException.overCapacity("The text is too long: its first "
                     + Math.max(1, Math.min(99, done * 100 / Math.max(1, length)))
-                    + " % are enough; give a shorter text or a longer context.");
+                    + " % alone have more than " + mostTokens
+                    + " tokens; give a shorter text or a longer context.");
         }
     }
 }

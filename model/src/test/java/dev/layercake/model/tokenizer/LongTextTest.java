@@ -77,7 +77,7 @@ class LongTextTest {
         });
         assertThatThrownBy(() -> tokenizer.encode("the cake ".repeat(200_000), options))
                 .isInstanceOf(LayercakeException.class)
-                .hasMessageContaining("more than the 1000 tokens");
+                .hasMessageContaining("alone have more than 1000 tokens");
         assertThat(furthest[0]).isLessThan(100_000);
         int exact = tokenizer.encode("the cake ", false).length;
         assertThat(tokenizer.encode("the cake ", EncodeOptions.of(false).atMost(exact)))
