@@ -4,7 +4,7 @@ import dev.layercake.kernels.LayercakeException;
 
 /**
  * What a process will hold of memory at the peak of a turn, computed before it starts. Keys and values and working memory
- * are upper bounds; what the virtual machine takes is an estimate that keeps the whole within a tenth of the truth.
+ * are upper bounds; what the virtual machine takes is an estimate, which kept the whole within a tenth where it was measured.
  *
  * @param weightBytes of the model
  * @param weightsResident whether the weights are in memory already; otherwise they are read from a mapped file

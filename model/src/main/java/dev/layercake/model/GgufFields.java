@@ -12,8 +12,6 @@ import java.util.TreeSet;
 
 /** The metadata of a GGUF file whose keys begin with the name of its architecture. */
 final class GgufFields extends ConfigFields {
-    private static final long NO_TOKEN_UNSIGNED = 0xFFFFFFFFL;
-
     private final Path path;
     private final GgufMetadata metadata;
     private final String prefix;
@@ -85,14 +83,10 @@ final class GgufFields extends ConfigFields {
         return perLayer[0];
     }
 
-    /**
-     * Those of several keys that are there, each a token of the vocabulary, without repetition. -1, also as an unsigned
-     * number, is how files say "none".
-     */
+    /** Those of several keys that name a token, each one of the vocabulary, without repetition. */
     List<Integer> tokens(List<String> keys, int vocabularySize) {
         return keys.stream()
-                .filter(this::has)
-                .filter(key -> whole(key) != -1 && whole(key) != NO_TOKEN_UNSIGNED)
+                .filter(key -> metadata.token(prefix + key).isPresent())
                 .map(key -> {
                     long token = whole(key);
                     if (token < 0 || token >= vocabularySize) {

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -13,6 +14,8 @@ import java.util.Set;
  * another type ends in a {@link LayercakeException} (bad model) that names the file, the key and what it holds.
  */
 public final class GgufMetadata {
+    private static final long NO_TOKEN_UNSIGNED = 0xFFFFFFFFL;
+
     private final Path path;
     private final Map<String, GgufValue> values;
 
@@ -61,6 +64,15 @@ public final class GgufMetadata {
             throw wrongType(key, value, "a whole number");
         }
         return whole(key, value, 0, Long.MIN_VALUE, Long.MAX_VALUE);
+    }
+
+    /** The number of a token; none if the key is missing or says "none", which files write as -1, also in an unsigned type. */
+    public OptionalLong token(String key) {
+        if (!has(key)) {
+            return OptionalLong.empty();
+        }
+        long token = longValue(key);
+        return token == -1 || token == NO_TOKEN_UNSIGNED ? OptionalLong.empty() : OptionalLong.of(token);
     }
 
     /** A whole number of any integer type that fits in an int. */

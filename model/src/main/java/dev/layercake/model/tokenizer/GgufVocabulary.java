@@ -6,10 +6,10 @@ import dev.layercake.model.format.GgufStrings;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 
 /** The vocabulary inside a GGUF file: the values of its {@code tokenizer.ggml.*} keys, checked against each other. */
 final class GgufVocabulary {
-    private static final long NO_TOKEN_UNSIGNED = 0xFFFFFFFFL;
     private static final String PREFIX = "tokenizer.ggml.";
     private static final int[] NO_TYPES = {};
     private static final float[] NO_SCORES = {};
@@ -81,16 +81,14 @@ final class GgufVocabulary {
         return metadata.has(PREFIX + "merges") ? metadata.strings(PREFIX + "merges") : GgufStrings.of(List.of());
     }
 
-    /** {@code bos_token_id} and the like; -1, also as an unsigned number, is how files say "none". */
+    /** {@code bos_token_id} and the like. */
     OptionalInt id(String name) {
         String key = PREFIX + name + "_token_id";
-        if (!metadata.has(key)) {
+        OptionalLong named = metadata.token(key);
+        if (named.isEmpty()) {
             return OptionalInt.empty();
         }
-        long id = metadata.longValue(key);
-        if (id == -1 || id == NO_TOKEN_UNSIGNED) {
-            return OptionalInt.empty();
-        }
+        long id = named.getAsLong();
         if (id < 0 || id >= tokens.size()) {
             throw LayercakeException.badModel(
                     key + " is " + id + " but there are " + tokens.size() + " tokens; the GGUF file is damaged.");
