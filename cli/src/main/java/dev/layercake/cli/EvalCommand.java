@@ -8,7 +8,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "eval",
         description =
-                "Measures how many answers survive under a policy and a budget. Without -m it examines the bundled"
+                "Measures what a policy does to answers, and to what a model expects of a text. Without -m it examines the bundled"
                         + " model; without other options it takes a minute or two.")
 final class EvalCommand implements Runnable {
     private final Console console;

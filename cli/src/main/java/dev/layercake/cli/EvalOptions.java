@@ -1,15 +1,13 @@
 package dev.layercake.cli;
 
-import dev.layercake.eval.Budget;
-import dev.layercake.eval.Contender;
 import dev.layercake.eval.Runner.Compression;
 import dev.layercake.eval.Scoring;
 import dev.layercake.eval.SyntheticTasks;
 import dev.layercake.kernels.LayercakeException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options that evaluations share. */
@@ -21,20 +19,8 @@ final class EvalOptions {
             description = "Tokens of prompt and answer together (default: 512,1024).")
     List<Integer> lengths = List.of(512, 1024);
 
-    @Option(
-            names = "--kv",
-            paramLabel = "SPEC",
-            description = "A policy; may be given several times, or several separated by blanks or semicolons (default:"
-                    + " full, cake, snapkv, streaming and random). One with a budget of its own is run once.")
-    List<String> kv = List.of("full", "cake", "snapkv", "streaming", "random");
-
-    @Option(
-            names = "--budgets",
-            split = ",",
-            paramLabel = "B",
-            description = "Entries per head and layer that a policy may keep: a share of the prompt or a number"
-                    + " (default: 3.2%%,12.5%%,50%%).")
-    List<String> budgets = List.of("3.2%", "12.5%", "50%");
+    @Mixin
+    ContenderOptions who = new ContenderOptions();
 
     @Option(
             names = "--samples",
@@ -90,18 +76,6 @@ final class EvalOptions {
                     + " that it always keeps: no policy can lose it there.")
     boolean skipInWindow;
 
-    @Option(
-            names = "--out",
-            paramLabel = "DIR",
-            description =
-                    "Folder for results and reports; run again, it goes on where it stopped. Without it a folder under"
-                            + " layercake-eval is named after the setup.")
-    @Nullable
-    Path out;
-
-    @Option(names = "--json", description = "Print the summary as one JSON object instead.")
-    boolean json;
-
     SyntheticTasks.Options tasks() {
         return new SyntheticTasks.Options(
                 samples,
@@ -116,16 +90,6 @@ final class EvalOptions {
         return choice("--compress", compress, "prompt", "context").equals("prompt")
                 ? Compression.PROMPT
                 : Compression.CONTEXT;
-    }
-
-    List<Contender> contenders() {
-        List<String> specs = new ArrayList<>();
-        for (String given : kv) {
-            // A list of policies in one argument; commas belong to their settings.
-            String outsideQuotes = "(?=([^\"]*\"[^\"]*\")*[^\"]*$)";
-            specs.addAll(List.of(given.strip().split("(\\s*;\\s*|(?<![,(=+])\\s+(?![,)=(+]))" + outsideQuotes)));
-        }
-        return Contender.grid(specs, budgets.stream().map(Budget::parse).toList());
     }
 
     private static String choice(String option, String given, String first, String second) {

@@ -33,7 +33,7 @@ final class EvalRun {
     }
 
     int run(Function<SyntheticTasks, Evaluation> make) {
-        List<Contender> contenders = options.contenders();
+        List<Contender> contenders = options.who.contenders();
         Runner.Compression compression = options.compression();
         SyntheticTasks.Options texts = options.tasks();
         try (LanguageModel language = model.load()) {
@@ -49,11 +49,11 @@ final class EvalRun {
             Runner runner = new Runner(language, compression);
             Evaluation evaluation = options.skipInWindow ? outsideWindows(runner, whole, contenders) : whole;
             SequencedMap<String, String> setup = setup(evaluation, language, compression);
-            Path folder = options.out != null ? options.out : usualFolder(evaluation, setup);
-            try (ResultsFile results = ResultsFile.open(folder, setup)) {
+            Path folder = options.who.out != null ? options.who.out : usualFolder(evaluation.name(), setup);
+            try (ResultsFile<Outcome> results = ResultsFile.open(folder, setup, Outcome.class)) {
                 announce(language, evaluation, contenders, folder);
                 Interruption.during(console, () -> run(runner, evaluation, contenders, results));
-                List<Outcome> outcomes = results.outcomes(evaluation.samples(), contenders);
+                List<Outcome> outcomes = results.outcomes(evaluation.ids(), contenders);
                 Summary summary = Summary.of(evaluation, setup, outcomes);
                 List<Path> written = Report.write(summary, folder);
                 print(summary, written);
@@ -78,7 +78,7 @@ final class EvalRun {
         return left;
     }
 
-    private void run(Runner runner, Evaluation evaluation, List<Contender> contenders, ResultsFile results) {
+    private void run(Runner runner, Evaluation evaluation, List<Contender> contenders, ResultsFile<Outcome> results) {
         int[] before = {-1};
         ProgressBar progress = new ProgressBar(console, evaluation.name());
         runner.run(evaluation.samples(), contenders, results, (outcome, done, total) -> {
@@ -93,18 +93,24 @@ final class EvalRun {
     private SequencedMap<String, String> setup(
             Evaluation evaluation, LanguageModel language, Runner.Compression compression) {
         SequencedMap<String, String> setup = new LinkedHashMap<>(evaluation.setup());
-        setup.put("model", language.model().name());
-        setup.put("fingerprint", ModelFingerprint.of(model.path()));
         setup.put("compress", compression.name().toLowerCase(Locale.ROOT));
-        setup.put("keys", language.options().keyType().name());
-        setup.put("values", language.options().valueType().name());
-        setup.put("weights", String.valueOf(language.options().quantizeTo()).replace("null", "as they are"));
+        describe(setup, model, language);
         return setup;
     }
 
-    private static Path usualFolder(Evaluation evaluation, SequencedMap<String, String> setup) {
+    /** Notes which model runs, and how. */
+    static void describe(SequencedMap<String, String> setup, ModelOptions model, LanguageModel language) {
+        setup.put("model", language.model().name());
+        setup.put("fingerprint", ModelFingerprint.of(model.path()));
+        setup.put("keys", language.options().keyType().name());
+        setup.put("values", language.options().valueType().name());
+        setup.put("weights", String.valueOf(language.options().quantizeTo()).replace("null", "as they are"));
+    }
+
+    /** Where results of a setup lie if nobody says where. */
+    static Path usualFolder(String evaluation, SequencedMap<String, String> setup) {
         String digest = String.format(Locale.ROOT, "%08x", setup.hashCode());
-        return Path.of("layercake-eval", evaluation.name() + "-" + setup.get("model") + "-" + digest);
+        return Path.of("layercake-eval", evaluation + "-" + setup.get("model") + "-" + digest);
     }
 
     private void announce(LanguageModel language, Evaluation evaluation, List<Contender> contenders, Path folder) {
@@ -124,7 +130,7 @@ final class EvalRun {
     }
 
     private void print(Summary summary, List<Path> written) {
-        if (options.json) {
+        if (options.who.json) {
             console.out().println(Table.json(summary));
         } else {
             console.out()

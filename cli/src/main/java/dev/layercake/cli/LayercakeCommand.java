@@ -72,7 +72,8 @@ public final class LayercakeCommand implements Runnable {
     private static CommandLine evaluations(Console console) {
         CommandLine line = new CommandLine(new EvalCommand(console))
                 .addSubcommand(new EvalNeedleCommand(console))
-                .addSubcommand(new EvalTasksCommand(console));
+                .addSubcommand(new EvalTasksCommand(console))
+                .addSubcommand(new EvalPerplexityCommand(console));
         line.getSubcommands().values().forEach(verb -> verb.getCommandSpec().mixinStandardHelpOptions(true));
         return line;
     }

@@ -33,7 +33,7 @@ final class EvalCommandLineTest {
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
     @ParameterizedTest
-    @ValueSource(strings = {"needle", "tasks"})
+    @ValueSource(strings = {"needle", "tasks", "perplexity"})
     void everyEvaluationHasHelp(String verb) {
         assertThat(run("eval", verb, "--help")).isZero();
         assertThat(text(out)).contains("Usage: layercake eval " + verb, "--budgets");
@@ -100,7 +100,7 @@ final class EvalCommandLineTest {
     @Test
     void evalAloneSaysWhatItCan() {
         assertThat(run("eval")).isZero();
-        assertThat(text(out)).contains("needle", "tasks");
+        assertThat(text(out)).contains("needle", "tasks", "perplexity");
     }
 
     @Test
@@ -185,6 +185,50 @@ final class EvalCommandLineTest {
         assertThat(run(skipping)).as(text(err)).isZero();
         assertThat(text(err)).contains("Left out: 1 of 2 questions", "1 other answers");
         assertThat(text(out)).doesNotContain("in window");
+    }
+
+    @Test
+    void perplexityIsMeasuredAgainstFull() throws IOException {
+        String[] command = {
+            "eval",
+            "perplexity",
+            "-m",
+            CRUMB,
+            "-t",
+            "2",
+            "--tokens",
+            "150",
+            "--next",
+            "8",
+            "--excerpts",
+            "2",
+            "--kv",
+            "streaming",
+            "--budgets",
+            "10%",
+            "--out",
+            folder.toString()
+        };
+        assertThat(run(command)).as(text(err)).isZero();
+        assertThat(text(out)).contains("|d|", "1-2", "7-8", "full", "streaming", "10%");
+        assertThat(text(err)).contains("2 excerpts of 150 tokens, then 8", "summary.csv");
+        assertThat(Files.readAllLines(folder.resolve("results.jsonl"))).hasSize(4);
+        String[] asJson = Arrays.copyOf(command, command.length + 1);
+        asJson[command.length] = "--json";
+        JsonNode rows = json(asJson).get("rows");
+        assertThat(Files.readAllLines(folder.resolve("results.jsonl"))).hasSize(4);
+        assertThat(rows.get(0).get("difference").get("mean").doubleValue()).isZero();
+        assertThat(rows.get(1).get("difference").get("mean").doubleValue()).isPositive();
+        refused("do not fit the context", "eval", "perplexity", "-m", CRUMB, "--tokens", "1000000");
+        refused("at least 1", "eval", "perplexity", "-m", CRUMB, "--next", "0");
+        refused(
+                "--text",
+                "eval",
+                "perplexity",
+                "-m",
+                CRUMB,
+                "--text",
+                folder.resolve("none").toString());
     }
 
     @Test

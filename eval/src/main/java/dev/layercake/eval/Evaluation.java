@@ -23,6 +23,15 @@ public record Evaluation(String name, List<Sample> samples, SequencedMap<String,
         return new Evaluation(name, others, setup, view);
     }
 
+    /** The names of its samples. */
+    public List<String> ids() {
+        return ids(samples);
+    }
+
+    static List<String> ids(List<Sample> samples) {
+        return samples.stream().map(Sample::id).toList();
+    }
+
     /**
      * Which labels a report groups by.
      *

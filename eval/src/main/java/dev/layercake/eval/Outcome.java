@@ -48,7 +48,8 @@ public record Outcome(
         double tokensPerSecond,
         long kvBytes,
         long kvBytesPeak,
-        long kvBytesFull) {
+        long kvBytesFull)
+        implements ResultsFile.Line {
     public Outcome {
         labels = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(labels));
     }
@@ -65,14 +66,8 @@ public record Outcome(
         return answerDistance != null && answerDistance <= window;
     }
 
-    /** Which sample under which contender, and what the files of its spec hold. */
-    record Key(String sample, String policy, String budget, String files) {
-        static Key of(Sample sample, Contender contender) {
-            return new Key(sample.id(), contender.policy(), contender.budget().label(), contender.files());
-        }
-    }
-
-    Key key() {
-        return new Key(sample, policy, budget, files == null ? "" : files);
+    @Override
+    public ResultsFile.Key key() {
+        return new ResultsFile.Key(sample, policy, budget, files == null ? "" : files);
     }
 }

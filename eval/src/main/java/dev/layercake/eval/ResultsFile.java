@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;
 
@@ -25,25 +26,50 @@ import tools.jackson.core.type.TypeReference;
  * The outcomes of an evaluation on disk: a folder with {@code setup.json} and {@code results.jsonl}, one line per outcome,
  * written as soon as it is known. Opened again, it knows what is finished. A last line that was cut off is dropped; results
  * of another setup are refused.
+ *
+ * @param <T> a record that is a line
  */
-public final class ResultsFile implements AutoCloseable {
+public final class ResultsFile<T extends ResultsFile.Line> implements AutoCloseable {
     static final String SETUP = "setup.json";
     static final String RESULTS = "results.jsonl";
 
-    private final Map<Outcome.Key, Outcome> outcomes = new LinkedHashMap<>();
+    private final Map<Key, T> outcomes = new LinkedHashMap<>();
     private final FileChannel channel;
+    private final Class<T> type;
 
-    private ResultsFile(FileChannel channel) {
+    private ResultsFile(FileChannel channel, Class<T> type) {
         this.channel = channel;
+        this.type = type;
+    }
+
+    /** What one contender made of one sample. */
+    public interface Line {
+        /** Which outcome this is; another one of the same key replaces it. */
+        Key key();
+    }
+
+    /**
+     * Which sample under which contender.
+     *
+     * @param sample id
+     * @param policy of the contender
+     * @param budget its label
+     * @param files digests of what the files of its spec hold; empty if it names none
+     */
+    public record Key(String sample, String policy, String budget, String files) {
+        static Key of(String sample, Contender contender) {
+            return new Key(sample, contender.policy(), contender.budget().label(), contender.files());
+        }
     }
 
     /**
      * Opens a folder, or makes it.
      *
      * @param setup what all results in the folder share
+     * @param type of its lines
      * @throws LayercakeException (bad input) if the folder holds results of another setup, is in use, or cannot be written
      */
-    public static ResultsFile open(Path folder, SequencedMap<String, String> setup) {
+    public static <T extends Line> ResultsFile<T> open(Path folder, SequencedMap<String, String> setup, Class<T> type) {
         FileChannel channel = null;
         try {
             Files.createDirectories(folder);
@@ -52,7 +78,7 @@ public final class ResultsFile implements AutoCloseable {
                     results, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
             requireAlone(channel, folder);
             requireSameSetup(folder, setup, channel.size() > 0);
-            ResultsFile file = new ResultsFile(channel);
+            ResultsFile<T> file = new ResultsFile<>(channel, type);
             file.read(results);
             return file;
         } catch (IOException e) {
@@ -124,7 +150,7 @@ public final class ResultsFile implements AutoCloseable {
         CompleteLines complete = CompleteLines.of(path);
         List<String> lines = complete.lines();
         for (int index = 0; index < lines.size(); index++) {
-            Outcome outcome = parse(lines.get(index));
+            T outcome = parse(lines.get(index));
             if (outcome == null) {
                 throw LayercakeException.badInput(path + ", line " + (index + 1)
                         + ", is damaged; delete this line, its sample is then run again.");
@@ -135,10 +161,10 @@ public final class ResultsFile implements AutoCloseable {
         channel.position(complete.bytes());
     }
 
-    private static @org.jspecify.annotations.Nullable Outcome parse(String line) {
+    private @Nullable T parse(String line) {
         try {
-            Outcome outcome = Json.MAPPER.readValue(line, Outcome.class);
-            Objects.requireNonNull(outcome.sample());
+            T outcome = Json.MAPPER.readValue(line, type);
+            Objects.requireNonNull(outcome.key().sample());
             return outcome;
         } catch (JacksonException | NullPointerException e) {
             return null;
@@ -146,12 +172,12 @@ public final class ResultsFile implements AutoCloseable {
     }
 
     /** Whether this sample has been put to this contender. */
-    public boolean has(Sample sample, Contender contender) {
-        return outcomes.containsKey(Outcome.Key.of(sample, contender));
+    public boolean has(String sample, Contender contender) {
+        return outcomes.containsKey(Key.of(sample, contender));
     }
 
     /** Adds a line; it is in the file when this returns. */
-    public void add(Outcome outcome) {
+    public void add(T outcome) {
         byte[] line = (Json.MAPPER.writeValueAsString(outcome) + "\n").getBytes(StandardCharsets.UTF_8);
         try {
             ByteBuffer bytes = ByteBuffer.wrap(line);
@@ -166,16 +192,16 @@ public final class ResultsFile implements AutoCloseable {
     }
 
     /** All outcomes, in the order of the file. */
-    public List<Outcome> outcomes() {
+    public List<T> outcomes() {
         return List.copyOf(outcomes.values());
     }
 
     /** Those of some samples under some contenders. */
-    public List<Outcome> outcomes(List<Sample> samples, List<Contender> contenders) {
-        List<Outcome> found = new ArrayList<>();
-        for (Sample sample : samples) {
+    public List<T> outcomes(List<String> samples, List<Contender> contenders) {
+        List<T> found = new ArrayList<>();
+        for (String sample : samples) {
             for (Contender contender : contenders) {
-                Outcome outcome = outcomes.get(Outcome.Key.of(sample, contender));
+                T outcome = outcomes.get(Key.of(sample, contender));
                 if (outcome != null) {
                     found.add(outcome);
                 }
@@ -184,7 +210,7 @@ public final class ResultsFile implements AutoCloseable {
         return found;
     }
 
-    private static void close(@org.jspecify.annotations.Nullable FileChannel channel) {
+    private static void close(@Nullable FileChannel channel) {
         try {
             if (channel != null) {
                 channel.close();

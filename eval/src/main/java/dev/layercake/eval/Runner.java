@@ -50,13 +50,13 @@ public final class Runner {
      * @throws LayercakeException (bad input) if a budget cannot hold what its policy always keeps, (over capacity) if a
      *     prompt does not fit; what was finished before is kept
      */
-    public void run(List<Sample> samples, List<Contender> contenders, ResultsFile results, Listener listener) {
+    public void run(List<Sample> samples, List<Contender> contenders, ResultsFile<Outcome> results, Listener listener) {
         checkBudgets(samples, contenders, results);
         int total = samples.size() * contenders.size();
-        int done = results.outcomes(samples, contenders).size();
+        int done = results.outcomes(Evaluation.ids(samples), contenders).size();
         for (Sample sample : samples) {
             List<Contender> open = contenders.stream()
-                    .filter(contender -> !results.has(sample, contender))
+                    .filter(contender -> !results.has(sample.id(), contender))
                     .toList();
             for (Contender contender : open) {
                 Outcome outcome = outcome(sample, contender);
@@ -68,9 +68,9 @@ public final class Runner {
     }
 
     /** The shortest prompt is where a share of it holds least; better known before the first answer than in the middle. */
-    private void checkBudgets(List<Sample> samples, List<Contender> contenders, ResultsFile results) {
+    private void checkBudgets(List<Sample> samples, List<Contender> contenders, ResultsFile<Outcome> results) {
         OptionalInt shortest = samples.stream()
-                .filter(sample -> !contenders.stream().allMatch(contender -> results.has(sample, contender)))
+                .filter(sample -> !contenders.stream().allMatch(contender -> results.has(sample.id(), contender)))
                 .mapToInt(sample -> encoder.encode(sample.prompt()).count())
                 .min();
         if (shortest.isEmpty()) {

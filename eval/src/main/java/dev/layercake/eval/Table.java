@@ -67,7 +67,7 @@ public final class Table {
         return String.format(Locale.ROOT, "%.0f-%.0f", interval.low() * 100, interval.high() * 100);
     }
 
-    private static List<String> aligned(List<List<String>> cells) {
+    static List<String> aligned(List<List<String>> cells) {
         int columns = cells.getFirst().size();
         List<String> lines = new ArrayList<>();
         int[] widths = new int[columns];
@@ -111,7 +111,7 @@ public final class Table {
         return csv.toString();
     }
 
-    private static void append(StringBuilder csv, List<String> cells) {
+    static void append(StringBuilder csv, List<String> cells) {
         for (int index = 0; index < cells.size(); index++) {
             String cell = cells.get(index);
             boolean quoted = cell.contains(",") || cell.contains("\"") || cell.contains("\n");

@@ -93,7 +93,7 @@ final class AnswerPlaceTest {
         Evaluation evaluation = needle(List.of(0.0, 1.0));
         List<Contender> contenders = Contender.grid(List.of("full", "random(window=32)"), List.of(Budget.parse("64")));
         Runner runner = new Runner(language, Runner.Compression.PROMPT);
-        try (ResultsFile results = ResultsFile.open(folder, evaluation.setup())) {
+        try (ResultsFile<Outcome> results = ResultsFile.open(folder, evaluation.setup(), Outcome.class)) {
             runner.run(evaluation.samples(), contenders, results, (outcome, done, total) -> {});
             for (Outcome outcome : results.outcomes()) {
                 boolean atTheEnd = "100%".equals(outcome.labels().get("depth"));
@@ -108,7 +108,7 @@ final class AnswerPlaceTest {
             assertThat(Table.json(summary)).contains("\"in_window\" : 2");
         }
         // What was written says it as well, and is read again.
-        try (ResultsFile results = ResultsFile.open(folder, evaluation.setup())) {
+        try (ResultsFile<Outcome> results = ResultsFile.open(folder, evaluation.setup(), Outcome.class)) {
             assertThat(results.outcomes().stream().filter(Outcome::inWindow)).hasSize(2);
         }
         assertThat(runner.outsideWindows(evaluation.samples(), contenders))

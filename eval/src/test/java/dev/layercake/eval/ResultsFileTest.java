@@ -28,18 +28,17 @@ final class ResultsFileTest {
     @Test
     void whatWasAddedIsThereAgain() {
         Outcome odd = Samples.outcome("b", "cake", "3.2%", 0, "said \"no\",\n\tä\u0000 \uD83C\uDF70");
-        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+        try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
             file.add(Samples.outcome("a", "full", "", 1, "4821"));
             file.add(odd);
         }
-        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+        try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
             assertThat(file.outcomes()).hasSize(2).contains(odd);
-            assertThat(file.has(Samples.sample("b"), new Contender("cake", Budget.parse("3.2%"))))
+            assertThat(file.has("b", new Contender("cake", Budget.parse("3.2%"))))
                     .isTrue();
-            assertThat(file.has(Samples.sample("b"), new Contender("cake", Budget.parse("6.4%"))))
+            assertThat(file.has("b", new Contender("cake", Budget.parse("6.4%"))))
                     .isFalse();
-            assertThat(file.has(Samples.sample("c"), new Contender("full", Budget.OWN)))
-                    .isFalse();
+            assertThat(file.has("c", new Contender("full", Budget.OWN))).isFalse();
         }
     }
 
@@ -52,7 +51,7 @@ final class ResultsFileTest {
         assertThat(before.files()).matches("weights=[0-9a-f]{8}");
         assertThat(full.files()).isEmpty();
         Outcome made = Samples.outcome("a", before.policy(), "", 1, "4821");
-        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+        try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
             file.add(Samples.outcome("a", "full", "", 1, "4821"));
             file.add(Samples.withFiles(made, before.files()));
         }
@@ -60,29 +59,28 @@ final class ResultsFileTest {
         assertThat(Files.readAllLines(lines).getFirst()).doesNotContain("files");
         Files.writeString(gates, "2");
         Contender after = Contender.grid(List.of(spec), List.of()).getFirst();
-        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
-            assertThat(file.has(Samples.sample("a"), full)).isTrue();
-            assertThat(file.has(Samples.sample("a"), before)).isTrue();
-            assertThat(file.has(Samples.sample("a"), after)).isFalse();
-            assertThat(file.outcomes(List.of(Samples.sample("a")), List.of(full, after)))
-                    .hasSize(1);
+        try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
+            assertThat(file.has("a", full)).isTrue();
+            assertThat(file.has("a", before)).isTrue();
+            assertThat(file.has("a", after)).isFalse();
+            assertThat(file.outcomes(List.of("a"), List.of(full, after))).hasSize(1);
         }
     }
 
     @Test
     void aTornLastLineIsDroppedWhereverItWasTorn() throws IOException {
         Path lines = folder.resolve(ResultsFile.RESULTS);
-        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+        try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
             file.add(Samples.outcome("a", "full", "", 1, "4821"));
         }
         byte[] first = Files.readAllBytes(lines);
-        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+        try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
             file.add(Samples.outcome("b", "full", "", 1, "straße"));
         }
         byte[] both = Files.readAllBytes(lines);
         for (int length = first.length; length < both.length; length++) {
             Files.write(lines, java.util.Arrays.copyOf(both, length));
-            try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+            try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
                 assertThat(file.outcomes()).extracting(Outcome::sample).containsExactly("a");
                 file.add(Samples.outcome("b", "full", "", 1, "straße"));
             }
@@ -92,39 +90,40 @@ final class ResultsFileTest {
 
     @Test
     void aDamagedLineInTheMiddleIsNamed() throws IOException {
-        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+        try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
             file.add(Samples.outcome("a", "full", "", 1, "4821"));
         }
         Files.writeString(folder.resolve(ResultsFile.RESULTS), "{\"sample\":\n", StandardOpenOption.APPEND);
-        assertThatThrownBy(() -> ResultsFile.open(folder, setup("1")))
+        assertThatThrownBy(() -> ResultsFile.open(folder, setup("1"), Outcome.class))
                 .isInstanceOf(LayercakeException.class)
                 .hasMessageContaining("line 2");
     }
 
     @Test
     void anotherSetupIsRefusedInOneSentence() {
-        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+        try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
             file.add(Samples.outcome("a", "full", "", 1, "4821"));
         }
-        assertThatThrownBy(() -> ResultsFile.open(folder, setup("2")))
+        assertThatThrownBy(() -> ResultsFile.open(folder, setup("2"), Outcome.class))
                 .isInstanceOf(LayercakeException.class)
                 .hasMessageContaining("seed was 1 and is now 2")
                 .hasMessageContaining("--out");
         SequencedMap<String, String> more = setup("1");
         more.put("temperature", "1");
-        assertThatThrownBy(() -> ResultsFile.open(folder, more)).hasMessageContaining("temperature was not given");
-        ResultsFile.open(folder, setup("1")).close();
+        assertThatThrownBy(() -> ResultsFile.open(folder, more, Outcome.class))
+                .hasMessageContaining("temperature was not given");
+        ResultsFile.open(folder, setup("1"), Outcome.class).close();
     }
 
     @Test
     void aSetupThatIsTheSameIsNotWrittenAgain() throws IOException {
-        ResultsFile.open(folder, setup("1")).close();
+        ResultsFile.open(folder, setup("1"), Outcome.class).close();
         Path file = folder.resolve(ResultsFile.SETUP);
         FileTime longAgo = FileTime.fromMillis(0);
         Files.setLastModifiedTime(file, longAgo);
-        ResultsFile.open(folder, setup("1")).close();
+        ResultsFile.open(folder, setup("1"), Outcome.class).close();
         assertThat(Files.getLastModifiedTime(file)).isEqualTo(longAgo);
-        ResultsFile.open(folder, setup("2")).close();
+        ResultsFile.open(folder, setup("2"), Outcome.class).close();
         assertThat(Files.getLastModifiedTime(file)).isNotEqualTo(longAgo);
         try (Stream<Path> files = Files.list(folder)) {
             assertThat(files).hasSize(2);
@@ -145,23 +144,24 @@ final class ResultsFileTest {
 
     @Test
     void anEmptyFolderTakesAnySetup() {
-        ResultsFile.open(folder, setup("1")).close();
-        ResultsFile.open(folder, setup("2")).close();
+        ResultsFile.open(folder, setup("1"), Outcome.class).close();
+        ResultsFile.open(folder, setup("2"), Outcome.class).close();
         assertThat(folder.resolve(ResultsFile.SETUP)).content().contains("\"seed\" : \"2\"");
     }
 
     @Test
     void onlyOneWritesAtATime() {
-        try (ResultsFile file = ResultsFile.open(folder, setup("1"))) {
+        try (ResultsFile<Outcome> file = ResultsFile.open(folder, setup("1"), Outcome.class)) {
             assertThat(file.outcomes()).isEmpty();
-            assertThatThrownBy(() -> ResultsFile.open(folder, setup("1"))).hasMessageContaining("Another evaluation");
+            assertThatThrownBy(() -> ResultsFile.open(folder, setup("1"), Outcome.class))
+                    .hasMessageContaining("Another evaluation");
         }
     }
 
     @Test
     void aFileIsNoFolder() throws IOException {
         Path file = Files.writeString(folder.resolve("file"), "x");
-        assertThatThrownBy(() -> ResultsFile.open(file, setup("1")))
+        assertThatThrownBy(() -> ResultsFile.open(file, setup("1"), Outcome.class))
                 .isInstanceOf(LayercakeException.class)
                 .hasMessageContaining("--out");
     }

@@ -39,7 +39,7 @@ final class RunnerTest {
 
     @Test
     void fullFindsWhatStreamingHasForgotten(@TempDir Path folder) {
-        try (ResultsFile results = ResultsFile.open(folder, evaluation.setup())) {
+        try (ResultsFile<Outcome> results = ResultsFile.open(folder, evaluation.setup(), Outcome.class)) {
             run(Runner.Compression.PROMPT, results);
             Summary summary = Summary.of(evaluation, evaluation.setup(), results.outcomes());
             assertThat(summary.rows()).extracting(Summary.Row::label).containsExactly("full", "streaming at 10%");
@@ -58,7 +58,7 @@ final class RunnerTest {
     @Test
     void aRunGoesOnWhereItStopped(@TempDir Path folder) throws IOException {
         List<String> first;
-        try (ResultsFile results = ResultsFile.open(folder, evaluation.setup())) {
+        try (ResultsFile<Outcome> results = ResultsFile.open(folder, evaluation.setup(), Outcome.class)) {
             first = run(Runner.Compression.PROMPT, results);
         }
         assertThat(first).hasSize(12).last().asString().startsWith("12/12 ");
@@ -69,7 +69,7 @@ final class RunnerTest {
         Files.writeString(
                 file,
                 String.join("\n", lines.subList(0, 7)) + "\n" + lines.get(7).substring(0, 40));
-        try (ResultsFile results = ResultsFile.open(folder, evaluation.setup())) {
+        try (ResultsFile<Outcome> results = ResultsFile.open(folder, evaluation.setup(), Outcome.class)) {
             assertThat(run(Runner.Compression.PROMPT, results)).isEqualTo(first.subList(7, 12));
             assertThat(run(Runner.Compression.PROMPT, results)).isEmpty();
             assertThat(results.outcomes()).extracting(Outcome::sample).hasSize(12);
@@ -78,7 +78,7 @@ final class RunnerTest {
 
     @Test
     void aContextCanBeCutBeforeTheQuestionIsKnown(@TempDir Path folder) {
-        try (ResultsFile results = ResultsFile.open(folder, evaluation.setup())) {
+        try (ResultsFile<Outcome> results = ResultsFile.open(folder, evaluation.setup(), Outcome.class)) {
             run(Runner.Compression.CONTEXT, results);
             List<Outcome> full = results.outcomes().stream()
                     .filter(outcome -> outcome.policy().equals("full"))
@@ -104,7 +104,7 @@ final class RunnerTest {
         }
     }
 
-    private static List<String> run(Runner.Compression compression, ResultsFile results) {
+    private static List<String> run(Runner.Compression compression, ResultsFile<Outcome> results) {
         List<String> told = new ArrayList<>();
         new Runner(language, compression)
                 .run(
