@@ -59,7 +59,7 @@ public final class KvCache implements AutoCloseable {
             layers[layer] = new LayerEntries(lease, tiers, lookback.of(layer));
             layers[layer].uncut(policy.allocator(), lookback, layer);
         }
-        this.judge = new StepJudge(policy);
+        this.judge = new StepJudge(policy, lookback);
         if (policy.retention() instanceof Retention.Fetching fetching && fetching.fetch() > 0) {
             this.slow = new SlowCopy(pool, () -> fetching.inFile() ? new FileTier(temporaryFolder()) : new RamTier());
             this.prefetch = new Prefetch(lease, tiers, slow, fetching.fetch());

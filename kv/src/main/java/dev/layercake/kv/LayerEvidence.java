@@ -189,7 +189,8 @@ final class LayerEvidence {
                 policy.selection().usesOutput()
                         ? List.of(new OutputNorms(shape, entries.rows(), kernels, workers)
                                 .compute(cache.parts(), layer, judged))
-                        : List.of());
+                        : List.of(),
+                cache.lookback().global(layer));
         PromptHead[] heads = new PromptHead[judged.length];
         for (int head = 0; head < judged.length; head++) {
             heads[head] = new PromptHead(layer, head, entries.rows()[head], judged[head], evidence, seenSums(head));

@@ -7,6 +7,7 @@ import dev.layercake.kernels.Tensor;
 import dev.layercake.kernels.Workers;
 import dev.layercake.kv.policy.EntryOrder;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Lookback;
 import dev.layercake.kv.policy.PromptHead;
 import dev.layercake.kv.policy.Ranking;
 import dev.layercake.kv.policy.TokenScorer;
@@ -30,6 +31,7 @@ final class StepJudge {
     }
 
     private final KvPolicy policy;
+    private final Lookback lookback;
     private final int window;
     private @Nullable Observer observer;
     private @Nullable Tensor probabilities;
@@ -53,8 +55,9 @@ final class StepJudge {
         }
     }
 
-    StepJudge(KvPolicy policy) {
+    StepJudge(KvPolicy policy, Lookback lookback) {
         this.policy = policy;
+        this.lookback = lookback;
         this.window = policy.scorer().window();
     }
 
@@ -183,7 +186,9 @@ final class StepJudge {
         if (scorer.judgesVectors()) {
             int[] slots = new int[rows.length()];
             Arrays.setAll(slots, entries::slot);
-            scorer.scorePrompt(PromptHead.decoding(layerIndex, head, rows, slots, judged), own.scores);
+            scorer.scorePrompt(
+                    PromptHead.decoding(layerIndex, head, rows, lookback.global(layerIndex), slots, judged),
+                    own.scores);
         } else {
             scorer.scoreStep(layerIndex, head, own.positions, judged, own.attention, own.scores);
         }

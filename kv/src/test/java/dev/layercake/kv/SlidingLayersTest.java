@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.layercake.kernels.DType;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kv.policy.KvPolicy;
+import dev.layercake.kv.policy.Lookback;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -12,6 +13,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What holds for every policy in a model some of whose layers have a sliding window, or all. */
 class SlidingLayersTest {
@@ -102,6 +104,44 @@ class SlidingLayersTest {
                 }
                 assertThat(fork.rotations(1)).isEqualTo(sequence.cache.rotations(1));
             }
+        }
+    }
+
+    /** Methods that look at keys alone keep the first tokens where sliding layers leave them to others, and nowhere else. */
+    @ParameterizedTest
+    @ValueSource(strings = {"knorm(budget=16)", "keydiff(budget=16)", "knorm(budget=16)+every(steps=4)"})
+    void globalLayersBesideSlidingOnesKeepTheFirstTokens(String spec) {
+        for (boolean mixed : new boolean[] {true, false}) {
+            KvLayout layout = mixed ? MIXED : layout(0, 0, 0, 0, 0);
+            String none = spec.replaceFirst("\\(", "(sinks=0,");
+            String[] specs = {spec, none, spec.replaceFirst("\\(", "(sinks=4,")};
+            int[][][] kept = new int[specs.length][][];
+            for (int i = 0; i < specs.length; i++) {
+                kept[i] = kept(layout, specs[i]);
+            }
+            for (int layer = 0; layer < layout.layers(); layer++) {
+                boolean global = mixed && layout.lookback().of(layer) == Lookback.UNLIMITED;
+                assertThat(kept[0][layer]).as(spec + ", layer " + layer).containsExactly(kept[global ? 2 : 1][layer]);
+                if (global) {
+                    assertThat(kept[0][layer]).contains(0, 1, 2, 3);
+                }
+            }
+            assertThat(kept[1][0]).doesNotContain(0, 1, 2, 3);
+        }
+    }
+
+    private static int[][] kept(KvLayout layout, String spec) {
+        KvPolicy policy = ToyProfiles.policy(spec, layout);
+        try (ToySequence sequence = ToySequence.planned(layout, 2, policy, 120, 9, 5)) {
+            sequence.prompt(120);
+            sequence.steps(9);
+            int[][] kept = new int[layout.layers()][];
+            Arrays.setAll(
+                    kept,
+                    layer -> Arrays.stream(sequence.cache.positions(layer, 0))
+                            .sorted()
+                            .toArray());
+            return kept;
         }
     }
 

@@ -63,7 +63,9 @@ final class BaselineMethods {
                             List.of(
                                     BUDGET,
                                     WINDOW,
-                                    Parameter.whole("seed", "0", 0, Integer.MAX_VALUE, "same seed, same sample"))),
+                                    Parameter.whole("seed", "0", 0, Integer.MAX_VALUE, "same seed, same sample"),
+                                    Parameter.whole(
+                                            "sinks", "", 0, 4096, "first tokens, always kept; none if not given"))),
                     BaselineMethods::random));
 
     private BaselineMethods() {}
@@ -104,10 +106,12 @@ final class BaselineMethods {
     }
 
     private static KvPolicy random(Settings settings) {
+        int sinks = settings.has("sinks") ? settings.whole("sinks") : 0;
+        int window = sinks > 0 ? settings.windowBeside("sinks") : settings.whole("window");
         return new KvPolicy(
                 settings.spec(),
-                new RandomScorer(settings.whole("window"), settings.wholeLong("seed")),
-                new UniformBudget(settings.budgetOver("window", 0), settings.whole("window")),
+                new RandomScorer(window, settings.wholeLong("seed"), sinks),
+                new UniformBudget(settings.budgetOver("window", 0), window),
                 Schedule.ALWAYS);
     }
 }

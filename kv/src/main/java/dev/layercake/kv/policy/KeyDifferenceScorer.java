@@ -5,8 +5,9 @@ package dev.layercake.kv.policy;
  * 8bb29b9). The score is minus the cosine between a key and the mean direction of all keys of the head. Looks at no query.
  *
  * @param window last tokens, kept unjudged
+ * @param kept first tokens, always kept
  */
-record KeyDifferenceScorer(int window) implements TokenScorer {
+record KeyDifferenceScorer(int window, FirstTokens kept) implements TokenScorer {
     /** Below it a vector has no direction. */
     private static final double NO_LENGTH = 1e-12;
 
@@ -39,7 +40,8 @@ record KeyDifferenceScorer(int window) implements TokenScorer {
         for (int i = 0; i < head.count(); i++) {
             head.key(i, key);
             double length = Math.max(NO_LENGTH, Math.sqrt(KeyNormScorer.dot(key, key)));
-            scores[i] = (float) (-KeyNormScorer.dot(key, anchor) / length / anchorLength);
+            double cosine = KeyNormScorer.dot(key, anchor) / length / anchorLength;
+            scores[i] = kept.holds(head, i) ? Float.POSITIVE_INFINITY : (float) -cosine;
         }
     }
 }

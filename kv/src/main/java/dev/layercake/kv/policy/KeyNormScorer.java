@@ -5,8 +5,9 @@ package dev.layercake.kv.policy;
  * Euclidean norm of the key. Looks at no query, so a text can be compressed before the question is known.
  *
  * @param window last tokens, kept unjudged
+ * @param kept first tokens, always kept
  */
-record KeyNormScorer(int window) implements TokenScorer {
+record KeyNormScorer(int window, FirstTokens kept) implements TokenScorer {
     @Override
     public boolean judgesVectors() {
         return true;
@@ -22,7 +23,7 @@ record KeyNormScorer(int window) implements TokenScorer {
         float[] key = new float[head.headDim()];
         for (int i = 0; i < head.count(); i++) {
             head.key(i, key);
-            scores[i] = (float) -Math.sqrt(dot(key, key));
+            scores[i] = kept.holds(head, i) ? Float.POSITIVE_INFINITY : (float) -Math.sqrt(dot(key, key));
         }
     }
 

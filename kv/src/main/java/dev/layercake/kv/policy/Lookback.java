@@ -57,6 +57,11 @@ public final class Lookback {
         return limited;
     }
 
+    /** Whether a layer sees everything and others do not. */
+    public boolean global(int layer) {
+        return limited && entries[layer] == UNLIMITED;
+    }
+
     /** The most that each layer can hold besides entries that are kept anyway. */
     public int[] beside(int kept) {
         int[] caps = new int[entries.length];

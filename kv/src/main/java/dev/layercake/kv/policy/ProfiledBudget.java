@@ -63,7 +63,7 @@ record ProfiledBudget(HeadProfile profile, int budget, int window, int sure, Hea
         for (int layer = 0; layer < divided.length; layer++) {
             divided[layer] = Math.max(0, stage.candidates(layer) - sure);
         }
-        int[] more = UniformBudget.sure(budget, window + sure, stage.lookback(), divided);
+        int[] more = ReachDivision.flow(budget, window + sure, stage.lookback(), divided);
         int[] caps = new int[profile.layers() * heads];
         long total =
                 (long) (budget - window - sure) * caps.length + stage.lookback().unusable(window + sure) * heads;

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param nextRotation the position that the rotary embedding of the next token will have
  * @param outputNorms for each query head and candidate the sum of magnitudes of W_O v, its value through the head's
  *     columns of the output projection
+ * @param global whether the layer sees everything and others do not, as sliding windows leave it
  */
 public record PromptEvidence(
         AttentionShape shape,
@@ -27,13 +28,14 @@ public record PromptEvidence(
         @Nullable QueryStatistics queries,
         @Nullable Rotary rotary,
         long nextRotation,
-        List<float[]> outputNorms) {
+        List<float[]> outputNorms,
+        boolean global) {
     public PromptEvidence {
         outputNorms = List.copyOf(outputNorms);
     }
 
     /** Of a layer whose policy asks for nothing but perhaps the window. */
     public static PromptEvidence of(AttentionShape shape, int tokens, @Nullable WindowStatistics window) {
-        return new PromptEvidence(shape, 0, tokens, window, null, null, tokens, List.of());
+        return new PromptEvidence(shape, 0, tokens, window, null, null, tokens, List.of(), false);
     }
 }

@@ -3,6 +3,7 @@ package dev.layercake.kv.policy;
 import dev.layercake.kernels.AttentionShape;
 import dev.layercake.kernels.KvRows;
 import dev.layercake.kernels.WindowStatistics;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -52,11 +53,13 @@ public final class PromptHead {
     /**
      * A head in a decode step, for a scorer that looks at positions, keys and values only.
      *
+     * @param global as in {@link PromptEvidence}
      * @param slots of the entries in the cache's logical order, candidates first
      */
-    public static PromptHead decoding(int layer, int kvHead, KvRows rows, int[] slots, int count) {
+    public static PromptHead decoding(int layer, int kvHead, KvRows rows, boolean global, int[] slots, int count) {
         AttentionShape shape = new AttentionShape(1, 1, rows.headDim(), 1, 0, 0);
-        return new PromptHead(layer, kvHead, rows, count, PromptEvidence.of(shape, 1, null), new double[0][], slots);
+        PromptEvidence evidence = new PromptEvidence(shape, 0, 1, null, null, null, 1, List.of(), global);
+        return new PromptHead(layer, kvHead, rows, count, evidence, new double[0][], slots);
     }
 
     /**
@@ -78,7 +81,8 @@ public final class PromptHead {
 
     /** The same head without what was computed about its layer, for whoever keeps it and looks at nothing. */
     public PromptHead withoutEvidence() {
-        PromptEvidence nothing = PromptEvidence.of(evidence.shape(), evidence.newTokens(), null);
+        PromptEvidence nothing = new PromptEvidence(
+                evidence.shape(), 0, evidence.newTokens(), null, null, null, 0, List.of(), evidence.global());
         return new PromptHead(layer, kvHead, rows, count, nothing, new double[0][], slots);
     }
 
@@ -92,6 +96,11 @@ public final class PromptHead {
 
     public int kvHead() {
         return kvHead;
+    }
+
+    /** Whether the layer sees everything and others do not. */
+    public boolean global() {
+        return evidence.global();
     }
 
     /** Candidates to score. */

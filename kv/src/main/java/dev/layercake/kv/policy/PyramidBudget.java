@@ -63,7 +63,7 @@ record PyramidBudget(int budget, int window, int beta, Rounding rounding) implem
             caps[layer] = stage.candidates(layer);
         }
         long total = (long) uncutCount() * layers + stage.lookback().unusable(window);
-        int[] sure = UniformBudget.sure(budget, window, stage.lookback(), caps);
+        int[] sure = ReachDivision.flow(budget, window, stage.lookback(), caps);
         return WaterfillBudget.fillBeside(sure, shares, total, caps);
     }
 

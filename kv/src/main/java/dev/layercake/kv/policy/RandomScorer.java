@@ -7,8 +7,9 @@ package dev.layercake.kv.policy;
  *
  * @param window last tokens kept unjudged
  * @param seed of the scores
+ * @param sinks first tokens, always kept
  */
-record RandomScorer(int window, long seed) implements TokenScorer {
+record RandomScorer(int window, long seed, int sinks) implements TokenScorer {
     @Override
     public void scorePrompt(PromptHead head, float[] scores) {
         long headSeed = headSeed(head.layer(), head.kvHead());
@@ -29,8 +30,8 @@ record RandomScorer(int window, long seed) implements TokenScorer {
         return mix(seed + mix(layer * 0x1_0000_0001L + kvHead));
     }
 
-    private static float score(long headSeed, int position) {
-        return (mix(headSeed + position) >>> 40) * 0x1p-24f;
+    private float score(long headSeed, int position) {
+        return position < sinks ? Float.POSITIVE_INFINITY : (mix(headSeed + position) >>> 40) * 0x1p-24f;
     }
 
     /** The finaliser of SplitMix64: every bit of the result depends on every bit of the argument. */

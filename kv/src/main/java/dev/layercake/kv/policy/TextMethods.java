@@ -13,6 +13,9 @@ import java.util.Locale;
 
 /** Methods that look at no query: a text can be compressed before anything is asked about it. */
 final class TextMethods {
+    private static final Parameter FIRST_TOKENS = Parameter.whole(
+            "sinks", "", 0, 4096, "first tokens, always kept; none, but 4 in layers that see all where others slide");
+
     static final List<Method> ALL = List.of(
             new Method(
                     new Description(
@@ -21,8 +24,8 @@ final class TextMethods {
                             "budget, and one entry more per token",
                             "one pass over the keys",
                             "Devoto et al., arXiv 2406.11430; NVIDIA/kvpress",
-                            List.of(BUDGET, KEPT_WINDOW)),
-                    settings -> judgedBy(new KeyNormScorer(settings.whole("window")), settings)),
+                            List.of(BUDGET, FIRST_TOKENS, KEPT_WINDOW)),
+                    settings -> judgedBy(new KeyNormScorer(window(settings), FirstTokens.of(settings)), settings)),
             new Method(
                     new Description(
                             "keydiff",
@@ -30,8 +33,9 @@ final class TextMethods {
                             "budget, and one entry more per token",
                             "two passes over the keys",
                             "Park et al., arXiv 2504.15364; NVIDIA/kvpress",
-                            List.of(BUDGET, KEPT_WINDOW)),
-                    settings -> judgedBy(new KeyDifferenceScorer(settings.whole("window")), settings)),
+                            List.of(BUDGET, FIRST_TOKENS, KEPT_WINDOW)),
+                    settings ->
+                            judgedBy(new KeyDifferenceScorer(window(settings), FirstTokens.of(settings)), settings)),
             new Method(
                     new Description(
                             "lagkv",
@@ -88,6 +92,10 @@ final class TextMethods {
                     TextMethods::noncausal));
 
     private TextMethods() {}
+
+    private static int window(Settings settings) {
+        return settings.has("sinks") ? settings.windowBeside("sinks") : settings.whole("window");
+    }
 
     private static KvPolicy lagkv(Settings settings) {
         int budget = settings.budgetOver("sinks", 1);

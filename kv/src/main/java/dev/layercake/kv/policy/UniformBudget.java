@@ -3,8 +3,8 @@ package dev.layercake.kv.policy;
 import java.util.Arrays;
 
 /**
- * The same count for every layer. Layers with a sliding window get no more than they can hold, and what they leave is divided
- * equally among the others.
+ * The same count for every layer. Layers with a sliding window get no more than they can hold, and what they leave flows to
+ * the others ({@link ReachDivision}).
  *
  * @param budget entries per head and layer, window included
  * @param window part of the budget that is not given away
@@ -15,7 +15,10 @@ record UniformBudget(int budget, int window, boolean flows) implements BudgetAll
         this(budget, window, true);
     }
 
-    /** What each layer gets besides the window, whatever the prompt: together the budget, as far as the layers can hold it. */
+    /**
+     * What each layer may grow to besides the window if no prompt is cut: together the budget, what layers cannot hold of it
+     * divided equally, since nobody knows how far the text will go.
+     */
     static int[] counts(int budget, int window, Lookback lookback) {
         int layers = lookback.layers();
         if (!lookback.limited()) {
@@ -29,21 +32,8 @@ record UniformBudget(int budget, int window, boolean flows) implements BudgetAll
         return WaterfillBudget.fill(shares, total, lookback.beside(window));
     }
 
-    /**
-     * What each layer gets beyond the budget's average because others look back less far: theirs for sure, whatever divides the
-     * rest. Claims of layers that see different things say little about each other.
-     *
-     * @param most what each layer can take at most; as many layers as take part, the first ones
-     */
-    static int[] sure(int budget, int window, Lookback lookback, int[] most) {
-        int[] sure = new int[most.length];
-        if (lookback.limited()) {
-            int[] counts = counts(budget, window, lookback);
-            for (int layer = 0; layer < sure.length; layer++) {
-                sure[layer] = Math.clamp((long) counts[layer] - (budget - window), 0, most[layer]);
-            }
-        }
-        return sure;
+    private boolean flows(Stage stage) {
+        return flows && stage.lookback().limited();
     }
 
     private int[] counts(Lookback lookback) {
@@ -57,6 +47,9 @@ record UniformBudget(int budget, int window, boolean flows) implements BudgetAll
 
     @Override
     public boolean keepsAll(Stage stage) {
+        if (flows(stage)) {
+            return stage.candidatesOfFirst(stage.layers()) <= stage.total(budget, window);
+        }
         int[] counts = counts(stage.lookback());
         for (int layer = 0; layer < stage.layers(); layer++) {
             if (stage.candidates(layer) > counts[layer]) {
@@ -68,11 +61,19 @@ record UniformBudget(int budget, int window, boolean flows) implements BudgetAll
 
     @Override
     public int[] allocate(Stage stage) {
+        if (flows(stage)) {
+            double[] equal = new double[stage.seen()];
+            Arrays.fill(equal, 1);
+            return ReachDivision.divide(budget, window, stage, equal);
+        }
         return Arrays.copyOf(counts(stage.lookback()), stage.seen());
     }
 
     @Override
     public long atMost(Stage stage) {
+        if (flows(stage)) {
+            return Math.min(stage.candidatesOfFirst(stage.seen()), stage.total(budget, window));
+        }
         int[] counts = counts(stage.lookback());
         long sum = 0;
         for (int layer = 0; layer < stage.seen(); layer++) {

@@ -19,10 +19,10 @@ import org.jspecify.annotations.Nullable;
  *   <li>a prompt is cut only if it exceeds the budget.
  * </ul>
  *
- * <p>What layers with a sliding window cannot use of equal budgets is divided equally among those that can, theirs for sure
- * ({@link UniformBudget#sure}), and the seats are about the rest. A layer's sure part is known beforehand; a layer that joins
- * takes its own off the seats, so that the others' still can only become fewer, and the three promises hold with caps of
- * any sizes.
+ * <p>What layers with a sliding window cannot use of equal budgets flows to those that can, theirs for sure, and the seats are
+ * about the rest, among layers that see equally far ({@link ReachDivision}). A layer's sure part is known beforehand; a layer
+ * that joins takes its own off the seats, so that the others' still can only become fewer, and the three promises hold with
+ * caps of any sizes.
  *
  * <p>Why not largest remainders: they need rounded-up counts in the stages before the last one to be nested, which exceeds
  * the total by up to one entry per layer, and with more layers than window + 1 the memory bound.
@@ -55,15 +55,15 @@ record WaterfillBudget(int budget, int window, Preference claims) implements Bud
     @Override
     public int[] allocate(Stage stage) {
         double[] preferences = new double[stage.seen()];
-        int[] caps = new int[stage.seen()];
-        for (int layer = 0; layer < caps.length; layer++) {
+        for (int layer = 0; layer < preferences.length; layer++) {
             preferences[layer] = stage.preference(layer);
-            // In a first turn the candidates would give the same counts: nobody is given what an earlier stage took.
-            // In a later turn, whose total grows from stage to stage, what a layer has lost must go to the others.
-            caps[layer] = stage.held(layer);
         }
-        int[] sure = UniformBudget.sure(budget, window, stage.lookback(), caps);
-        return fillBeside(sure, preferences, stage.total(budget, window), caps);
+        // No layer is given more than it holds. In a first turn the candidates would give the same counts: nobody is
+        // given
+        // what an earlier stage took. In a later turn, whose total grows from stage to stage, what a layer has lost
+        // must go
+        // to the others.
+        return ReachDivision.divide(budget, window, stage, preferences);
     }
 
     /** What each layer has for sure, and the first seats that are left of the total after that. */

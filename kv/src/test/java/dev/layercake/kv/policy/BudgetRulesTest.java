@@ -212,6 +212,46 @@ class BudgetRulesTest {
         }
     }
 
+    /** Six layers, the third and the last of which see everything; the others hold 10 of the 30 that equal shares are. */
+    @Test
+    void whatSlidingLayersLeaveFlowsMoreToLowerLayers() {
+        Lookback lookback = Lookback.of(List.of(11, 11, 0, 11, 11, 0));
+        // 80 are left; four layers are computed from the third one's output, itself included, one from the last one's.
+        assertThat(ReachDivision.flow(30, 0, lookback)).containsExactly(0, 0, 64, 0, 0, 16);
+        UniformBudget equal = new UniformBudget(30, 0);
+        assertThat(equal.allocate(stage(lookback, 200))).containsExactly(10, 10, 94, 10, 10, 46);
+        // What the third layer cannot hold either is the last one's.
+        assertThat(equal.allocate(stage(lookback, 72))).containsExactly(10, 10, 72, 10, 10, 68);
+        assertThat(equal.keepsAll(stage(lookback, 70))).isTrue();
+        assertThat(equal.keepsAll(stage(lookback, 71))).isFalse();
+        assertThat(ReachDivision.flow(30, 0, Lookback.unlimited(6))).containsExactly(0, 0, 0, 0, 0, 0);
+        assertThat(ReachDivision.flow(30, 0, Lookback.of(List.of(11, 11)))).containsExactly(0, 0);
+    }
+
+    /** However much a sliding layer claims: it has nothing to do with what the global ones divide. */
+    @Test
+    void claimsDivideAmongLayersThatSeeEquallyFar() {
+        Lookback lookback = Lookback.of(List.of(11, 0, 11, 0));
+        int[] candidates = {10, 100, 10, 100};
+        for (float sliding : new float[] {0, 1e-6f, 1, 1e6f}) {
+            float[] claims = {sliding, 3, 0.1f, 1};
+            Stage last = new Stage(3, claims, candidates, candidates, 0, 100, lookback);
+            assertThat(new WaterfillBudget(20, 0, PLAIN).allocate(last)).containsExactly(10, 45, 10, 15);
+            Stage tight = new Stage(3, claims, candidates, candidates, 0, 100, lookback);
+            int[] counts = new WaterfillBudget(8, 0, PLAIN).allocate(tight);
+            assertThat(counts[0] + counts[2]).isEqualTo(16);
+            assertThat(counts[1]).isEqualTo(12);
+            assertThat(counts[3]).isEqualTo(4);
+        }
+    }
+
+    private static Stage stage(Lookback lookback, int tokens) {
+        int[] candidates = new int[lookback.layers()];
+        Arrays.setAll(candidates, layer -> (int) lookback.of(layer, tokens));
+        return new Stage(
+                candidates.length - 1, new float[candidates.length], candidates, candidates, 0, tokens, lookback);
+    }
+
     @Test
     void officialNeverGivesAwayMoreThanTheTotal() {
         Random random = new Random(13);

@@ -90,7 +90,7 @@ class ScorerTest {
 
     @Test
     void randomScoresDependOnSeedLayerHeadAndPositionOnly() {
-        RandomScorer scorer = new RandomScorer(4, 7);
+        RandomScorer scorer = new RandomScorer(4, 7, 0);
         int[] positions = {5, 6, 7};
         Set<String> seen = new HashSet<>();
         for (int layer = 0; layer < 3; layer++) {
@@ -105,7 +105,7 @@ class ScorerTest {
         }
         assertThat(seen).hasSize(9);
         float[] other = new float[3];
-        new RandomScorer(4, 8).scorePrompt(head(0, 0, null, positions), other);
+        new RandomScorer(4, 8, 0).scorePrompt(head(0, 0, null, positions), other);
         assertThat(seen).doesNotContain(Arrays.toString(other));
     }
 }
