@@ -41,6 +41,14 @@ final class Columns {
         }
     }
 
+    /** Multiplies {@code count} vectors by one factor. */
+    static void scale(long address, int count, float factor) {
+        for (int i = 0; i < count; i++) {
+            long at = address + i * Lanes.BYTES;
+            FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE).mul(factor).intoMemorySegment(ALL, at, LITTLE);
+        }
+    }
+
     /** {@code target[lane] = max(start[lane], the column's maximum)}. */
     static void maximum(long column, long stride, int count, long start, long target) {
         FloatVector most = FloatVector.fromMemorySegment(FLOATS, ALL, start, LITTLE);

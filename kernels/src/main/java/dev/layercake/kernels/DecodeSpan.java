@@ -94,7 +94,7 @@ final class DecodeSpan {
             channels = run.channels();
             keyElements = channels.length == 0 ? shape.headDim() : channels.length;
             keyType = run.keyType() instanceof SomeChannels some ? some.type() : run.keyType();
-            evenOddKeys = keyType == DType.BF16 && keyElements % (2 * Lanes.COUNT) == 0;
+            evenOddKeys = Layout.evenOdd(keyType, keyElements);
             evenOddValues = layout.evenOddValues(run);
             fillQueries();
         }
@@ -145,6 +145,7 @@ final class DecodeSpan {
     }
 
     private void fillQueries() {
+        float factor = evenOddKeys && keyType == DType.F16 ? Float16Product.HALF_FACTOR : 1;
         for (int tile = 0; tile < queryTiles; tile++) {
             for (int member = 0; member < GroupProduct.QUERIES; member++) {
                 int inGroup = tile * GroupProduct.QUERIES + member;
@@ -153,7 +154,7 @@ final class DecodeSpan {
                 for (int i = 0; i < layout.padded; i++) {
                     int channel = i >= channels.length ? i : channels[i];
                     float value = real && i < keyElements
-                            ? Memory.float32(source + (long) channel * Float.BYTES) * shape.scale()
+                            ? Memory.float32(source + (long) channel * Float.BYTES) * shape.scale() * factor
                             : 0f;
                     Memory.putFloat32(queries + tile * tileBytes + place(i, member, evenOddKeys), value);
                 }
@@ -240,8 +241,10 @@ final class DecodeSpan {
         }
         for (int tile = 0; tile < queryTiles; tile++) {
             long target = scores + tile * scoreBytes + (long) firstTile * GroupProduct.TILE_BYTES;
-            if (evenOddKeys) {
-                GroupProduct.scoresBfloat16(keys, stride, count, keyVectors / 2, queries + tile * tileBytes, target);
+            if (evenOddKeys && keyType == DType.BF16) {
+                Bfloat16Product.scores(keys, stride, count, keyVectors / 2, queries + tile * tileBytes, target);
+            } else if (evenOddKeys) {
+                Float16Product.scores(keys, stride, count, keyVectors / 2, queries + tile * tileBytes, target);
             } else {
                 GroupProduct.scores(keys, stride, count, keyVectors, queries + tile * tileBytes, target);
             }
@@ -263,8 +266,11 @@ final class DecodeSpan {
             long weights = scores + tile * scoreBytes + (long) firstTile * GroupProduct.TILE_BYTES;
             long factor = factors + (long) tile * Lanes.BYTES;
             long target = sums + tile * tileBytes;
-            if (evenOddValues) {
-                GroupProduct.weighBfloat16(values, stride, count, vectors / 2, weights, factor, target);
+            if (evenOddValues && entries.valueType() == DType.BF16) {
+                Bfloat16Product.weigh(values, stride, count, vectors / 2, weights, factor, target);
+            } else if (evenOddValues) {
+                Columns.scale(weights, Math.ceilDiv(count, GroupProduct.KEYS), Float16Product.FACTOR);
+                Float16Product.weigh(values, stride, count, vectors / 2, weights, factor, target);
             } else {
                 GroupProduct.weigh(values, stride, count, vectors, weights, factor, target);
             }
@@ -362,7 +368,11 @@ final class DecodeSpan {
 
         /** Whether the sums of values in this run's type lie even elements first; see {@link GroupProduct}. */
         boolean evenOddValues(KvRows run) {
-            return run.valueType() == DType.BF16 && shape.headDim() % (2 * Lanes.COUNT) == 0;
+            return evenOdd(run.valueType(), shape.headDim());
+        }
+
+        private static boolean evenOdd(RowType type, int elements) {
+            return (type == DType.BF16 || type == DType.F16) && elements % (2 * Lanes.COUNT) == 0;
         }
 
         /** Puts {@code count} consecutive states together, in their order; they are overwritten. */

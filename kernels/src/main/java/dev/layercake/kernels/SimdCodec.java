@@ -13,6 +13,9 @@ import jdk.incubator.vector.VectorOperators;
 /** {@link BlockCodec} with vectors: the same numbers up to a fused multiplication. */
 final class SimdCodec {
     private static final float TWO_POW_112 = 0x1p112f;
+    /** The bits of 2^-14. */
+    private static final int LEAST_NORMAL_FLOAT16 = 0x38800000;
+
     private static final IntVector IQ4_NL = Codebooks.vector(Codebooks.IQ4_NL);
     private static final IntVector MXFP4 = Codebooks.vector(Codebooks.MXFP4);
 
@@ -52,6 +55,7 @@ final class SimdCodec {
     static void encode(DType type, long source, long target, int elements) {
         switch (type) {
             case F32 -> float32(source, target, elements);
+            case F16 -> encodeFloat16(source, target, elements);
             case BF16 -> encodeBfloat16(source, target, elements);
             case Q8_0 -> encodeQ80(source, target, elements);
             default -> BlockCodec.encode(type, source, target, elements);
@@ -234,6 +238,31 @@ final class SimdCodec {
         return fifth.lanewise(VectorOperators.LSHR, index)
                 .lanewise(VectorOperators.LSHL, 4)
                 .lanewise(VectorOperators.AND, 16);
+    }
+
+    /**
+     * Rounds to nearest, ties to even. What is too small for a float16's exponent is added to 0.5, whose last bit is worth as
+     * much as a subnormal's. What is too large saturates, as in {@link BlockCodec}.
+     */
+    private static void encodeFloat16(long source, long target, int elements) {
+        int i = 0;
+        for (; i <= elements - LANES; i += LANES) {
+            FloatVector values = VectorWidth.load(source + 4L * i);
+            FloatVector size = values.abs().min(BlockCodec.LARGEST_FLOAT16);
+            IntVector bits = size.reinterpretAsInts();
+            IntVector odd = bits.lanewise(VectorOperators.LSHR, 13).lanewise(VectorOperators.AND, 1);
+            IntVector normal = bits.add(odd).add(0xFFF - (112 << 23)).lanewise(VectorOperators.LSHR, 13);
+            IntVector small = size.add(0.5f).reinterpretAsInts().sub(0x3F000000);
+            IntVector rounded = normal.blend(small, bits.compare(VectorOperators.LT, LEAST_NORMAL_FLOAT16))
+                    .blend(0x7E00, bits.compare(VectorOperators.GT, 0x7F800000));
+            IntVector sign = values.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHR, 16)
+                    .lanewise(VectorOperators.AND, 0x8000);
+            VectorWidth.storeShorts(target + 2L * i, rounded.or(sign));
+        }
+        if (i < elements) {
+            BlockCodec.encode(DType.F16, source + 4L * i, target + 2L * i, elements - i);
+        }
     }
 
     private static void encodeBfloat16(long source, long target, int elements) {

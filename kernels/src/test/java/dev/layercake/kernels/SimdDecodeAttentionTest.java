@@ -36,6 +36,9 @@ class SimdDecodeAttentionTest {
         "7, 1, 64, Q8_0, Q8_0, 128",
         "16, 1, 32, Q8_0, BF16, 100",
         "12, 4, 48, F16, F16, 1",
+        "9, 3, 64, F16, F16, 64",
+        "4, 1, 256, F16, BF16, 64",
+        "5, 1, 128, BF16, F16, 19",
         "14, 2, 24, BF16, BF16, 17",
         "2, 1, 16, F32, BF16, 64",
         "3, 3, 17, F32, F16, 64",
@@ -67,6 +70,59 @@ class SimdDecodeAttentionTest {
             random.shufflePositions(rows[0]);
             check(shape, rows, 2000, 2e-5f);
         }
+    }
+
+    /** Whether a loop is interpreted or compiled by now must not show in a single bit. */
+    @ParameterizedTest
+    @CsvSource({"F32, 64", "F16, 64", "BF16, 64", "Q8_0, 64", "F16, 80", "BF16, 32"})
+    void sameBitsEveryTime(DType type, int headDim) {
+        AttentionShape shape = new AttentionShape(6, 2, headDim, 0.2f, 0, 0);
+        KvRows[] rows = RandomEntries.rows(shape, type, type, 32);
+        for (KvRows head : rows) {
+            random.append(head, 77, 0);
+        }
+        Tensor query = random.queries(shape, 1);
+        Tensor out = Tensor.allocate(arena, DType.F32, 1, query.columns());
+        SimdAttention.attendOne(shape, rows, query, 77, out, null, alone);
+        float[] first = out.toArray();
+        for (int run = 0; run < 2_000; run++) {
+            SimdAttention.attendOne(shape, rows, query, 77, out, null, alone);
+        }
+        assertThat(out.toArray()).isEqualTo(first);
+    }
+
+    /** The smallest float16 numbers, the largest ones, and queries and scales far from 1. */
+    @ParameterizedTest
+    @CsvSource({"1e-7, 1e6", "6e-6, 3e4", "1e-3, 1", "3e4, 1e-6", "6e4, 1e-30"})
+    void float16IsReadExactly(float size, float querySize) {
+        AttentionShape shape = new AttentionShape(3, 1, 64, 1 / size / querySize, 0, 0);
+        KvRows[] halves = RandomEntries.rows(shape, DType.F16, DType.F16, 16);
+        KvRows[] floats = RandomEntries.rows(shape, DType.F32, DType.F32, 16);
+        random.append(halves[0], 300, 0);
+        random.append(floats[0], 300, 0);
+        float[] row = new float[64];
+        for (int slot = 0; slot < 300; slot++) {
+            floats[0].readKey(slot, row);
+            for (int i = 0; i < 64; i++) {
+                row[i] *= 0.3f * size;
+            }
+            halves[0].writeKey(slot, row);
+            halves[0].readKey(slot, row);
+            floats[0].writeKey(slot, row);
+            halves[0].writeValue(slot, row);
+            floats[0].writeValue(slot, row);
+        }
+        Tensor query = random.queries(shape, 1);
+        for (int i = 0; i < 192; i++) {
+            query.set(0, i, query.get(0, i) * querySize);
+        }
+        Tensor probabilities = Tensor.allocate(arena, DType.F32, 3, 300);
+        Tensor expectedProbabilities = Tensor.allocate(arena, DType.F32, 3, 300);
+        Tensor expected = Tensor.allocate(arena, DType.F32, 1, 192);
+        scalar.attendOne(shape, floats, query, 300, expected, expectedProbabilities, alone);
+        Tensor out = attend(shape, halves, query, 300, probabilities, alone);
+        assertThat(out.toArray()).containsExactly(expected.toArray(), within(2e-5f * size));
+        assertThat(probabilities.toArray()).containsExactly(expectedProbabilities.toArray(), within(2e-5f));
     }
 
     /** Pages that a sliding window has left behind may go. */

@@ -241,6 +241,36 @@ class SimdKernelsTest {
         }
     }
 
+    /** Every float16 number, all that lies halfway between two and just beside that, and what no float16 is. */
+    @Test
+    void float16IsRoundedToEvenAndSaturates() {
+        int halves = 0x7C00;
+        Tensor source = Tensor.allocate(arena, DType.F32, 1, 8L * halves);
+        for (int half = 0; half < halves; half++) {
+            float value = Float.float16ToFloat((short) half);
+            float middle = value + Math.scalb(1f, Math.max(half >> 10, 1) - 26);
+            float[] values = {value, middle, Math.nextUp(middle), Math.nextDown(middle)};
+            for (int i = 0; i < 4; i++) {
+                source.set(0, 8L * half + 2L * i, values[i]);
+                source.set(0, 8L * half + 2L * i + 1, -values[i]);
+            }
+        }
+        source.set(0, 8, Float.NaN);
+        source.set(0, 9, Float.POSITIVE_INFINITY);
+        source.set(0, 10, Float.NEGATIVE_INFINITY);
+        source.set(0, 11, 1e30f);
+        Tensor target = Tensor.allocate(arena, DType.F16, 1, source.columns());
+        simd.quantize(source, target, workers);
+        Tensor widened = Tensor.allocate(arena, DType.F32, 1, source.columns());
+        scalar.dequantize(target, 0, widened);
+        for (int i = 0; i < source.columns(); i++) {
+            float expected = Float.float16ToFloat(Float.floatToFloat16(Math.clamp(source.get(0, i), -65504f, 65504f)));
+            if (Float.floatToIntBits(widened.get(0, i)) != Float.floatToIntBits(expected)) {
+                fail("%s became %s, not %s", source.get(0, i), widened.get(0, i), expected);
+            }
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(
             value = DType.class,
