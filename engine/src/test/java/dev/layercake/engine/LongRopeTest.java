@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A model whose rotary frequencies depend on the length, in conversations that cross the length where they change. */
 final class LongRopeTest {
@@ -93,6 +94,35 @@ final class LongRopeTest {
                     .max()
                     .orElseThrow();
             assertThat(largest).isGreaterThan(0.01);
+        }
+    }
+
+    /** Dynamic scaling goes by the length that a session may reach, too. */
+    @ParameterizedTest
+    @ValueSource(strings = {"full", "cake(budget=500,window=16)"})
+    void dynamicScalingReadsTwoTurnsAsOne(String spec, @TempDir Path variant) throws IOException {
+        CrumbVariant.in(
+                variant,
+                config -> config.replaceFirst("\\{", """
+                        {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0},
+                        """)
+                        .replace("\"max_position_embeddings\": 2048", "\"max_position_embeddings\": " + ORIGINAL));
+        EngineOptions.Builder options =
+                EngineOptions.builder().threads(2).keyType(DType.F32).valueType(DType.F32);
+        int[] continuation = Arrays.copyOf(text, 6);
+        try (LanguageModel far = LanguageModel.load(
+                        variant, options.contextTokens(400).beyondContext(true).build());
+                LanguageModel near =
+                        LanguageModel.load(variant, options.contextTokens(100).build());
+                Session whole = far.session(spec);
+                Session turns = far.session(spec);
+                Session brief = near.session(spec);
+                Session farther = far.session(spec)) {
+            turns.feed(Arrays.copyOf(text, TURN));
+            double[] later = turns.score(Arrays.copyOfRange(text, TURN, text.length), continuation);
+            assertThat(later).containsExactly(whole.score(text, continuation), within(1e-4));
+            int[] start = Arrays.copyOf(text, 40);
+            assertThat(farther.score(start, continuation)).isNotEqualTo(brief.score(start, continuation));
         }
     }
 }

@@ -125,6 +125,9 @@ public final class GgufModelWriter {
                         (yarn.attentionFactor() / RopeConfig.Yarn.defaultAttentionFactor(yarn.factor())));
                 count("rope.scaling.original_context_length", yarn.originalContext());
             }
+            case RopeConfig.Dynamic _ ->
+                throw LayercakeException.badInput(
+                        "GGUF has no key for dynamic rotary scaling; use the model as it is.");
             case RopeConfig.Llama3 _ -> factors(GgufRope.FACTORS, rope.frequencyDivisors());
             case RopeConfig.Factors factors -> factors(GgufRope.FACTORS, factors.factors());
             case RopeConfig.LongRope longRope -> {

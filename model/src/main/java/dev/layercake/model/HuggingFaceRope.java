@@ -121,13 +121,17 @@ final class HuggingFaceRope {
                 requireKnown(rules, Set.of("factor"));
                 yield new RopeConfig.Linear(factor(rules, "factor"));
             }
+            case "dynamic" -> {
+                requireKnown(rules, Set.of("factor"));
+                yield new RopeConfig.Dynamic(factor(rules, "factor"), contextLength);
+            }
             case "llama3" -> llama3(rules);
             case "yarn" -> yarn(rules);
             case "longrope", "su" -> longRope(rules);
             default ->
                 throw rules.unsupported(
                         rules.has("rope_type") ? "rope_type" : "type",
-                        "known are default, linear, llama3, yarn, longrope");
+                        "known are default, linear, dynamic, llama3, yarn, longrope");
         };
     }
 

@@ -6,7 +6,7 @@ import java.util.stream.IntStream;
 
 /**
  * Rotary position embedding of a kind of layer: its base and how its frequencies are scaled for contexts longer than
- * those trained on (RoFormer; linear, llama3 and YaRN scaling as in the models' published configurations).
+ * those trained on (RoFormer; linear, dynamic, llama3 and YaRN scaling as in the models' published configurations).
  *
  * @param theta base of the frequencies
  * @param rotatedElements elements of a head that are rotated, an even number not greater than the head dimension
@@ -21,6 +21,15 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
 
     /** Positions divided by a factor. */
     public record Linear(double factor) implements Scaling {}
+
+    /**
+     * Dynamic NTK scaling: the base grows with the part of a text that is beyond the context of training, so that texts within
+     * it are read as they always were.
+     *
+     * @param factor how fast it grows
+     * @param originalContext tokens of the longest text for which it stays
+     */
+    public record Dynamic(double factor, int originalContext) implements Scaling {}
 
     /** Llama 3.1: long waves divided by a factor, short ones kept, a smooth ramp between. */
     public record Llama3(double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalContext)
@@ -84,6 +93,14 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
             }
             case Factors factors -> requireFactors(factors.factors, pairs);
             case Linear linear -> requirePositive(linear.factor);
+            case Dynamic dynamic -> {
+                requirePositive(dynamic.factor, dynamic.originalContext);
+                if (rotatedElements == 2) {
+                    throw LayercakeException.badModel(
+                            "the checkpoint has dynamic rotary scaling for heads of which a single "
+                                    + "pair is rotated, for which it is not defined");
+                }
+            }
             case Llama3 llama3 ->
                 requirePositive(
                         llama3.factor, llama3.lowFrequencyFactor, llama3.highFrequencyFactor, llama3.originalContext);
@@ -103,22 +120,23 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
         return switch (scaling) {
             case Yarn yarn -> (float) yarn.attentionFactor;
             case LongRope longRope -> (float) longRope.attentionFactor;
-            case None _, Linear _, Llama3 _, Factors _ -> 1f;
+            case None _, Linear _, Dynamic _, Llama3 _, Factors _ -> 1f;
         };
     }
 
     /**
      * Angle per position of each pair, float32 as the reference computes it.
      *
-     * @param sequenceLength tokens that the sequence may have, or, where nobody said, has; only LongRoPE looks at it
+     * @param sequenceLength tokens that the sequence may have, or, where nobody said, has; LongRoPE and dynamic scaling look at it
      */
     float[] inverseFrequencies(int sequenceLength) {
+        double base = scaling instanceof Dynamic dynamic ? grown(dynamic, sequenceLength) : theta;
         float[] plain = new float[pairs()];
         for (int pair = 0; pair < plain.length; pair++) {
-            plain[pair] = (float) (1.0 / Math.pow(theta, 2.0 * pair / rotatedElements));
+            plain[pair] = (float) (1.0 / Math.pow(base, 2.0 * pair / rotatedElements));
         }
         return switch (scaling) {
-            case None _ -> plain;
+            case None _, Dynamic _ -> plain;
             case Linear linear -> {
                 for (int pair = 0; pair < plain.length; pair++) {
                     plain[pair] /= (float) linear.factor;
@@ -133,6 +151,11 @@ public record RopeConfig(double theta, int rotatedElements, Scaling scaling) {
                         sequenceLength > longRope.originalContext ? longRope.longFactors : longRope.shortFactors);
             case Factors factors -> divided(plain, factors.factors);
         };
+    }
+
+    private double grown(Dynamic rule, int sequenceLength) {
+        double times = (double) Math.max(sequenceLength, rule.originalContext) / rule.originalContext;
+        return theta * Math.pow(rule.factor * times - (rule.factor - 1), rotatedElements / (rotatedElements - 2.0));
     }
 
     /** How much smaller each scaled frequency is than the plain one. */

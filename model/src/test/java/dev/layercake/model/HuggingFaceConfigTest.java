@@ -133,11 +133,33 @@ class HuggingFaceConfigTest {
         });
     }
 
+    /** Numbers of the published formula, with 16 rotated elements and a factor of 2. */
+    @Test
+    void dynamicScalingGrowsWithTheLengthBeyondTheContext() {
+        String context = "\"max_position_embeddings\": 1024, ";
+        ModelConfig old = config("llama", context + "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}");
+        ModelConfig flat = config(
+                "llama",
+                context
+                        + "\"rope_parameters\": {\"rope_type\": \"dynamic\", \"rope_theta\": 10000.0, \"factor\": 2.0}");
+        RopeConfig rope = full(old);
+        assertThat(full(flat)).isEqualTo(rope);
+        RopeConfig plain = full(config("llama", context + "\"rope_theta\": 10000"));
+        for (int length : new int[] {1, 1023, 1024}) {
+            assertThat(rope.inverseFrequencies(length)).isEqualTo(plain.inverseFrequencies(length));
+        }
+        assertThat(rope.inverseFrequencies(2048)[1]).isCloseTo(0.2702961f, within(1e-6f));
+        assertThat(rope.inverseFrequencies(2048)[7]).isCloseTo(0.0001054093f, within(1e-9f));
+        assertThat(rope.inverseFrequencies(4096)[1]).isCloseTo(0.2394814f, within(1e-6f));
+        assertThat(rope.inverseFrequencies(4096)[7]).isCloseTo(4.51754e-05f, within(1e-9f));
+        refused("llama", "\"rope_scaling\": {\"type\": \"dynamic\"}", "factor");
+        refused("llama", "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2, \"alpha\": 1000}", "alpha");
+    }
+
     @Test
     void ropesThatAreNotUnderstoodAreRefusedByName() {
         refused("llama", "\"rope_scaling\": [1, 2]", "rope_scaling");
         refused("llama", "\"rope_parameters\": \"yarn\"", "rope_parameters");
-        refused("llama", "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}", "type", "dynamic");
         refused("llama", "\"rope_scaling\": {\"rope_type\": \"ntk\"}", "rope_type", "ntk");
         refused("llama", "\"rope_scaling\": {\"factor\": 2.0}", "rope_scaling.factor");
         refused("llama", "\"rope_scaling\": {\"type\": \"linear\"}", "rope_scaling.factor");

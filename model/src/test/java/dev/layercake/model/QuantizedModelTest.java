@@ -41,7 +41,7 @@ class QuantizedModelTest {
     /**
      * Blocks of a type whose weights have a spread of about 1/16.
      *
-     * @param scaleAt where in a block the F16 scale lies
+     * @param scaleAt where in a block the F16 scale lies, or MXFP4's power of two
      * @param offsetAt where the F16 scale of what is subtracted, or added, lies; -1 if there is none
      */
     record Blocks(DType type, int scaleAt, float scale, int offsetAt, float offset) {
@@ -51,7 +51,11 @@ class QuantizedModelTest {
             ByteBuffer blocks = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
             for (int block = 0; block < bytes.length; block += type.blockBytes()) {
                 float vary = random.nextFloat(0.5f, 1.5f);
-                blocks.putShort(block + scaleAt, Float.floatToFloat16(scale * vary));
+                if (type == DType.MXFP4) {
+                    blocks.put(block + scaleAt, (byte) (127 + Math.getExponent(scale) + random.nextInt(2)));
+                } else {
+                    blocks.putShort(block + scaleAt, Float.floatToFloat16(scale * vary));
+                }
                 if (offsetAt >= 0) {
                     blocks.putShort(block + offsetAt, Float.floatToFloat16(offset * vary));
                 }
@@ -70,7 +74,10 @@ class QuantizedModelTest {
             new Blocks(DType.Q3_K, 108, 0.0014f, -1, 0),
             new Blocks(DType.Q4_K, 0, 0.0002f, 2, 7.5f * 0.0002f),
             new Blocks(DType.Q5_K, 0, 0.0001f, 2, 15.5f * 0.0001f),
-            new Blocks(DType.Q6_K, 208, 0.00005f, -1, 0));
+            new Blocks(DType.Q6_K, 208, 0.00005f, -1, 0),
+            new Blocks(DType.IQ4_NL, 0, 0.0009f, -1, 0),
+            new Blocks(DType.IQ4_XS, 0, 0.00005f, -1, 0),
+            new Blocks(DType.MXFP4, 0, 1 / 64f, -1, 0));
 
     @TempDir
     private Path temporary;

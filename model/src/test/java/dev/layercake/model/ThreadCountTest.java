@@ -46,7 +46,7 @@ class ThreadCountTest {
     private static void check(Path folder) {
         Kernels kernels = KernelSelection.choose().kernels();
         Map<String, List<float[]>> alone = new HashMap<>();
-        for (int threads : new int[] {1, 2, 3, 5}) {
+        for (int threads : new int[] {1, 2, 3, 4, 5}) {
             try (Workers workers = new Workers(threads);
                     Model model = Model.load(folder, null, kernels, workers);
                     Forward forward = new Forward(model, kernels, workers)) {
