@@ -144,6 +144,9 @@ public final class GgufMetadata {
         if (value.type() != GgufType.ARRAY || !value.elementType().integer()) {
             throw wrongType(key, value, "an array of whole numbers");
         }
+        if (value.elementType() == GgufType.INT32 && value.content() instanceof int[] exact) {
+            return exact.clone();
+        }
         int[] ints = new int[value.length()];
         for (int i = 0; i < ints.length; i++) {
             ints[i] = (int) whole(key, value, i, Integer.MIN_VALUE, Integer.MAX_VALUE);

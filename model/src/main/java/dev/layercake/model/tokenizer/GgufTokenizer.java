@@ -20,9 +20,11 @@ final class GgufTokenizer {
 
     private final GgufVocabulary vocabulary;
     private final GgufStrings tokens;
+    private final int[] marked;
 
     private GgufTokenizer(GgufVocabulary vocabulary) {
         this.vocabulary = vocabulary;
+        marked = vocabulary.marked();
         tokens = vocabulary.tokens();
     }
 
@@ -94,18 +96,15 @@ final class GgufTokenizer {
             throw LayercakeException.badModel(
                     "The GGUF vocabulary is of the kind llama but has no tokenizer.ggml.scores; the file is incomplete.");
         }
-        for (float score : vocabulary.scores()) {
-            if (Float.isNaN(score)) {
-                throw LayercakeException.badModel(
-                        "tokenizer.ggml.scores has a score that is no number; the GGUF file is damaged.");
-            }
-        }
+        requireNumbers(vocabulary.scores());
         GgufStrings written = withVisibleBlanks();
         PieceTable pieces = table(written);
-        BitSet mergeable = new BitSet();
+        BitSet mergeable = notEmpty(written);
         BitSet definedByUser = new BitSet();
-        for (int id = 0; id < tokens.size(); id++) {
-            mergeable.set(id, mayMerge(id) && written.starts()[id] < written.ends()[id]);
+        for (int id : marked) {
+            if (!mayMerge(id)) {
+                mergeable.clear(id);
+            }
             definedByUser.set(id, vocabulary.type(id) == GgufVocabulary.USER_DEFINED);
         }
         int unknown = orElse(vocabulary.id("unknown"), 0).orElse(-1);
@@ -138,6 +137,29 @@ final class GgufTokenizer {
                         spacePrefix ? new LeadingStrip(' ', 1) : LeadingStrip.NONE));
     }
 
+    // Loops over all pieces stand alone and do little: a model's start runs them before they are compiled.
+    private static void requireNumbers(float[] scores) {
+        for (float score : scores) {
+            if (Float.isNaN(score)) {
+                throw LayercakeException.badModel(
+                        "tokenizer.ggml.scores has a score that is no number; the GGUF file is damaged.");
+            }
+        }
+    }
+
+    private static BitSet notEmpty(GgufStrings pieces) {
+        BitSet all = new BitSet(pieces.size());
+        all.set(0, pieces.size());
+        int[] starts = pieces.starts();
+        int[] ends = pieces.ends();
+        for (int id = 0; id < starts.length; id++) {
+            if (starts[id] == ends[id]) {
+                all.clear(id);
+            }
+        }
+        return all;
+    }
+
     /**
      * The pieces with runs of blanks that the model's maker defined written as the others are: converters write those as
      * true blanks, which no text has any more when it is cut.
@@ -147,7 +169,7 @@ final class GgufTokenizer {
         int[] starts = tokens.starts().clone();
         int[] ends = tokens.ends().clone();
         ByteArrayOutputStream more = new ByteArrayOutputStream();
-        for (int id = 0; id < starts.length; id++) {
+        for (int id : marked) {
             if (isBlankRun(id)) {
                 int blanks = ends[id] - starts[id];
                 starts[id] = tokens.bytes().length + more.size();
@@ -201,7 +223,7 @@ final class GgufTokenizer {
     private List<AddedToken> added(GgufStrings written) {
         List<AddedToken> added = new ArrayList<>();
         OptionalInt unknown = vocabulary.id("unknown");
-        for (int id = 0; id < written.size(); id++) {
+        for (int id : marked) {
             int type = vocabulary.type(id);
             boolean special =
                     type == GgufVocabulary.CONTROL || (type == GgufVocabulary.UNKNOWN && unknown.orElse(-1) == id);

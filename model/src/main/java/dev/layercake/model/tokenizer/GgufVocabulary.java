@@ -76,6 +76,17 @@ final class GgufVocabulary {
         return types.length == 0 ? NORMAL : types[id];
     }
 
+    /** The numbers of all pieces that are not normal, ascending: few beside those that are. */
+    int[] marked() {
+        TokenList marked = new TokenList();
+        for (int id = 0; id < types.length; id++) {
+            if (types[id] != NORMAL) {
+                marked.add(id);
+            }
+        }
+        return marked.toArray();
+    }
+
     /** Two pieces with a space between, best first; for {@code gpt2}. */
     GgufStrings merges() {
         return metadata.has(PREFIX + "merges") ? metadata.strings(PREFIX + "merges") : GgufStrings.of(List.of());

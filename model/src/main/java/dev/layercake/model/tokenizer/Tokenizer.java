@@ -31,8 +31,12 @@ public final class Tokenizer {
     private final Map<String, Integer> addedIds = new HashMap<>();
     private final BitSet special = new BitSet();
     private final int size;
-    private final Guard guard;
-    private final TextEncoder encoder;
+    private final String template;
+    /** Made when first asked for; threads that make it twice do no harm. */
+    private volatile @Nullable Encoding encoding;
+
+    /** The way from text to tokens, which a tokenizer that is only a step to another one needs not. */
+    private record Encoding(Guard guard, TextEncoder encoder) {}
 
     private Tokenizer(TokenizerParts parts, String template) {
         this.parts = parts;
@@ -44,8 +48,17 @@ public final class Tokenizer {
             highest = Math.max(highest, token.id());
         }
         size = highest + 1;
-        guard = new Guard(ControlTokens.among(parts.added(), template));
-        encoder = new TextEncoder(parts, guard.guarded());
+        this.template = template;
+    }
+
+    private Encoding encoding() {
+        Encoding known = encoding;
+        if (known == null) {
+            Guard guard = new Guard(ControlTokens.among(parts.added(), template));
+            known = new Encoding(guard, new TextEncoder(parts, guard.guarded()));
+            encoding = known;
+        }
+        return known;
     }
 
     /**
@@ -64,7 +77,10 @@ public final class Tokenizer {
 
     /** The same from the bytes of a tokenizer.json, in UTF-8. */
     public static Tokenizer of(byte[] json) {
-        return new Tokenizer(TokenizerFile.read(json), "");
+        Tokenizer tokenizer = new Tokenizer(TokenizerFile.read(json), "");
+        // The file's own rules are applied to its added tokens here, so that one that cannot be used is refused when it is read.
+        tokenizer.encoding();
+        return tokenizer;
     }
 
     /** The same from the text of a tokenizer.json. */
@@ -121,7 +137,7 @@ public final class Tokenizer {
      * @throws java.util.concurrent.CancellationException if {@link EncodeOptions#progress} says so
      */
     public int[] encode(String text, EncodeOptions options) {
-        return encoder.encode(Guard.wellFormed(text), options);
+        return encoding().encoder().encode(Guard.wellFormed(text), options);
     }
 
     /**
@@ -130,7 +146,7 @@ public final class Tokenizer {
      * be put into a chat template and trimmed there. A U+FDD0 already in the text becomes U+FFFD.
      */
     public String guard(String untrusted) {
-        return guard.mark(Guard.wellFormed(untrusted));
+        return encoding().guard().mark(Guard.wellFormed(untrusted));
     }
 
     /**

@@ -14,12 +14,18 @@ final class WordCuts {
     /** Not worth a cut. */
     private static final int SHORT_WORD = 16;
 
+    /** As many bytes are cut as they come before it is worth looking through the whole vocabulary for its neighbours. */
+    private static final int UNCUT_BYTES = 1 << 11;
+
     /** Cuts nowhere. */
     static final WordCuts NONE = new WordCuts(null);
 
     private final @Nullable PieceTable pieces;
     /** Made from the pieces when a text is first cut; threads that make it twice do no harm. */
     private volatile @Nullable BitSet neighbours;
+
+    /** Bytes that came before the neighbours were known; threads that lose some do no harm. */
+    private int uncut;
 
     private WordCuts(@Nullable PieceTable pieces) {
         this.pieces = pieces;
@@ -43,6 +49,10 @@ final class WordCuts {
         }
         BitSet known = neighbours;
         if (known == null) {
+            uncut += to - start;
+            if (uncut >= 0 && uncut <= UNCUT_BYTES) {
+                return to;
+            }
             known = neighbours(pieces);
             neighbours = known;
         }
