@@ -10,8 +10,6 @@ import java.util.regex.PatternSyntaxException;
  * is stopped and one that takes long can be cancelled.
  */
 final class BacktrackingPattern implements TextPattern {
-    private static final int CHARACTERS_BETWEEN_LOOKS = 1 << 20;
-
     private final String expression;
     private final Pattern pattern;
 
@@ -34,7 +32,8 @@ final class BacktrackingPattern implements TextPattern {
 
     @Override
     public void cut(String text, int from, int to, Workspace work, Parts parts) {
-        Matcher matcher = pattern.matcher(new CountedText(expression, text, from, to, work));
+        StepLimit limit = new StepLimit(expression, from, work);
+        Matcher matcher = pattern.matcher(new CountedText(text, from, to, limit));
         int done = from;
         while (find(matcher)) {
             int start = from + matcher.start();
@@ -43,6 +42,7 @@ final class BacktrackingPattern implements TextPattern {
                 parts.part(done, start, false);
             }
             parts.part(start, end, true);
+            limit.matched(end);
             done = end;
         }
         if (done < to) {
@@ -73,21 +73,16 @@ final class BacktrackingPattern implements TextPattern {
 
     /** A part of a text that counts how often it is read. */
     private static final class CountedText implements CharSequence {
-        private final String expression;
         private final String text;
         private final int from;
         private final int to;
-        private final Workspace work;
-        private final long most;
-        private long reads;
+        private final StepLimit limit;
 
-        CountedText(String expression, String text, int from, int to, Workspace work) {
-            this.expression = expression;
+        CountedText(String text, int from, int to, StepLimit limit) {
             this.text = text;
             this.from = from;
             this.to = to;
-            this.work = work;
-            most = TextPattern.stepsFor(to - from);
+            this.limit = limit;
         }
 
         @Override
@@ -97,12 +92,8 @@ final class BacktrackingPattern implements TextPattern {
 
         @Override
         public char charAt(int index) {
-            if (++reads % CHARACTERS_BETWEEN_LOOKS == 0) {
-                work.watch.look(work.tokens.size());
-                if (reads > most) {
-                    throw TextPattern.tooManySteps(expression);
-                }
-            }
+            limit.reached(from + index + 1);
+            limit.spend(1);
             return text.charAt(from + index);
         }
 

@@ -8,8 +8,6 @@ import org.jspecify.annotations.Nullable;
  * choice that fits), and runs in a few nanoseconds per character with a stack as deep as the expression is long.
  */
 final class SimplePattern implements TextPattern {
-    private static final int STEPS_BETWEEN_LOOKS = 1 << 20;
-
     private final String expression;
     private final Node start;
 
@@ -51,16 +49,16 @@ final class SimplePattern implements TextPattern {
 
     @Override
     public void cut(String text, int from, int to, Workspace work, Parts parts) {
-        Run run = new Run(expression, text, to, work);
-        run.stepsLeft = TextPattern.stepsFor(to - from);
+        Run run = new Run(text, to, new StepLimit(expression, from, work));
         int done = from;
         int at = from;
         while (at < to) {
             int end = run.match(start, at);
             if (end < 0) {
-                at += width(text, at, to);
+                at = run.nextStart(start, at);
                 continue;
             }
+            run.limit.matched(end);
             if (at > done) {
                 parts.part(done, at, false);
             }
@@ -83,19 +81,25 @@ final class SimplePattern implements TextPattern {
 
     /** One text being matched. */
     private static final class Run {
-        private final String expression;
         private final String text;
         private final int to;
-        private final Workspace work;
-        private long stepsLeft;
-        private long nextLook;
+        private final StepLimit limit;
 
-        Run(String expression, String text, int to, Workspace work) {
-            this.expression = expression;
+        Run(String text, int to, StepLimit limit) {
             this.text = text;
             this.to = to;
-            this.work = work;
-            nextLook = Long.MAX_VALUE;
+            this.limit = limit;
+        }
+
+        /**
+         * Where to try again when no match begins at {@code failed}. An expression that begins with a class without an upper bound
+         * fails within the same run of characters too: what it could end in there, it has tried.
+         */
+        int nextStart(Node start, int failed) {
+            int next = failed + width(text, failed, to);
+            return start instanceof Repeat repeat && repeat.least() <= 1 && repeat.most() == SimplePatternParser.MOST_REPEATS
+                    ? Math.max(next, reach(repeat, failed))
+                    : next;
         }
 
         /** Where a match that begins at {@code start} ends, or -1. */
@@ -168,7 +172,8 @@ final class SimplePattern implements TextPattern {
                 }
                 count++;
             }
-            spend(count);
+            limit.reached(at);
+            limit.spend(count + 1);
             return count < repeat.least() ? -1 : at;
         }
 
@@ -188,18 +193,7 @@ final class SimplePattern implements TextPattern {
                                 && Character.isHighSurrogate(text.charAt(at - 2))
                         ? 2
                         : 1;
-                spend(1);
-            }
-        }
-
-        private void spend(int steps) {
-            stepsLeft -= steps;
-            if (stepsLeft < nextLook) {
-                if (stepsLeft < 0) {
-                    throw TextPattern.tooManySteps(expression);
-                }
-                nextLook = stepsLeft - STEPS_BETWEEN_LOOKS;
-                work.watch.look(work.tokens.size());
+                limit.spend(1);
             }
         }
     }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 final class SimplePatternParser {
     private static final int MOST_NODES = 300;
     private static final int DEEPEST = 16;
-    private static final int MOST_REPEATS = 1 << 30;
+    static final int MOST_REPEATS = 1 << 30;
 
     private final String expression;
     private final ClassParser classes;

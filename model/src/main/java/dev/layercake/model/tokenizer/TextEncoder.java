@@ -33,11 +33,12 @@ final class TextEncoder {
         List<AddedToken> plain = new ArrayList<>();
         List<AddedToken> normalized = new ArrayList<>();
         List<String> normalizedContents = new ArrayList<>();
+        Workspace work = new Workspace();
         for (AddedToken token : parts.added()) {
             if (!token.normalized()) {
                 plain.add(token);
             } else {
-                String content = normalize(token.content(), new Workspace());
+                String content = normalize(token.content(), work);
                 if (!content.isEmpty()) {
                     normalized.add(token);
                     normalizedContents.add(content);
@@ -56,6 +57,7 @@ final class TextEncoder {
         Workspace work = borrow();
         TextWatch watch = new TextWatch(plain.length(), options.mostTokens(), options.progress());
         work.watch = watch;
+        work.steps = StepLimit.STEPS;
         work.neverProduced = neverProduced;
         work.tokens.clear();
         watch.look(0);

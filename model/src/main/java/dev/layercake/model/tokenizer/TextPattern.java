@@ -13,11 +13,6 @@ interface TextPattern {
     /** Cuts {@code text} from {@code from} to {@code to}, which is a text of its own, into matches and what is between. */
     void cut(String text, int from, int to, Workspace work, Parts parts);
 
-    /** Steps for a text beyond which an expression is taken to backtrack without end. */
-    static long stepsFor(int length) {
-        return 30_000_000L + 200L * length;
-    }
-
     static LayercakeException tooManySteps(String expression) {
         String shown = expression.length() > 60 ? expression.substring(0, 60) + "..." : expression;
         return LayercakeException.badModel("The tokenizer's expression \"" + shown

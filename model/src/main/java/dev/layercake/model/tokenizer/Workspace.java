@@ -12,6 +12,9 @@ final class Workspace {
     final ShortWord shortWord = new ShortWord();
     final LongWord longWord = new LongWord();
     TextWatch watch = TextWatch.NONE;
+    /** Steps that regular expressions may still take on this text. */
+    long steps = StepLimit.STEPS;
+
     /** Whether the text goes on after another, so that no blank is put before it. */
     boolean continues;
 

@@ -103,6 +103,32 @@ class LongTextTest {
                 .isInstanceOf(LayercakeException.class);
     }
 
+    /** Expressions look at the progress once in a million steps, so the number of looks is that of the steps. */
+    @Test
+    void howLongTheTextIsDoesNotMatterToWhenAnExpressionIsStopped() {
+        String trap = "a".repeat(40) + "b";
+        for (String expression : List.of("a*a*a*a*a*a*a*a*a*a*c", "(a+)+\\\\1c")) {
+            Tokenizer tokenizer = Tokenizer.of(PLAIN.formatted(expression));
+            for (String text :
+                    List.of(trap.repeat(3), "x".repeat(3_000_000) + trap.repeat(3), (trap + "x").repeat(50_000))) {
+                int[] looks = {0};
+                EncodeOptions counting = EncodeOptions.of(false).with((done, all) -> ++looks[0] > 0);
+                assertThatThrownBy(() -> tokenizer.encode(text, counting))
+                        .as("%s on %d characters", expression, text.length())
+                        .isInstanceOf(LayercakeException.class)
+                        .hasMessageContaining("backtracks without end");
+                // Some hundreds of looks are those of three million characters that have been cut.
+                assertThat(looks[0]).as(expression).isLessThan(400);
+            }
+        }
+    }
+
+    @Test
+    void longRunsOfBlanksBeforeAWordAreNoTrapForUsualExpressions() {
+        Tokenizer tokenizer = Tokenizer.of(PLAIN.formatted("\\\\s+$"));
+        assertThat(tokenizer.encode((" ".repeat(100_000) + "a").repeat(3), false)).hasSize(3);
+    }
+
     @Test
     void aTextThatGoesOnHasNoBlankBeforeIt() {
         for (String style : List.of("llama2", "gemma", "llama3", "gpt2")) {
