@@ -12,6 +12,7 @@ import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kv.policy.KvPolicy;
 import dev.layercake.kv.policy.Policies;
 import dev.layercake.kv.policy.PositionRule;
+import dev.layercake.model.tokenizer.EncodeOptions;
 import dev.layercake.model.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -169,13 +170,19 @@ final class RunCommand implements Callable<Integer> {
             return;
         }
         Tokenizer tokenizer = language.model().tokenizer();
+        int room = language.contextTokens();
+        // A text that is far too long is not cut to its end; of one that is a little too long the number is worth
+        // knowing.
+        EncodeOptions limited =
+                EncodeOptions.of(false).atMost((int) Math.min(Integer.MAX_VALUE, 2L * room + 4096), room);
         String longest = Collections.max(
-                questions, Comparator.comparingInt(question -> tokenizer.encode(question, false).length));
-        long needed = (long) options.maxTokens() + tokenizer.encode(text.strip() + " " + longest.strip(), false).length;
-        if (needed > language.contextTokens()) {
+                questions, Comparator.comparingInt(question -> tokenizer.encode(question, limited).length));
+        long needed =
+                (long) options.maxTokens() + tokenizer.encode(text.strip() + " " + longest.strip(), limited).length;
+        if (needed > room) {
             throw LayercakeException.overCapacity("The text of --context, question " + (questions.indexOf(longest) + 1)
                     + " (\"" + beginning(longest) + "\") and " + options.maxTokens() + " tokens of answer are " + needed
-                    + " tokens, but the context is " + language.contextTokens()
+                    + " tokens, but the context is " + room
                     + "; shorten them, ask for fewer tokens (-n), or "
                     + language.widerContext(needed + ROOM_FOR_TEMPLATE) + ".");
         }

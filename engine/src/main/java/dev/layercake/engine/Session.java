@@ -9,7 +9,6 @@ import dev.layercake.model.text.ChatMessage;
 import dev.layercake.model.text.ChatTemplate;
 import dev.layercake.model.text.ChatTemplateOptions;
 import dev.layercake.model.tokenizer.EncodeOptions;
-import dev.layercake.model.tokenizer.TextEnd;
 import dev.layercake.model.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -214,7 +213,8 @@ public final class Session implements AutoCloseable {
         // A little more may be wanted than there is room for: then the exact number is worth knowing.
         return policy().positions() == PositionRule.SLOT
                 ? options
-                : options.atMost((int) Math.min(Integer.MAX_VALUE, 2L * owner.contextTokens() + 4096));
+                : options.atMost(
+                        (int) Math.min(Integer.MAX_VALUE, 2L * owner.contextTokens() + 4096), owner.contextTokens());
     }
 
     /**
@@ -233,7 +233,8 @@ public final class Session implements AutoCloseable {
      * Reads text without answering: what a later question is about. The policy cuts it now, before it knows the question.
      *
      * <p>Texts that are fed one after the other, and a text that is generated after them, get the tokens of the whole: the
-     * last word is not read before it is known to be complete, a few characters that nothing follows yet not at all.
+     * last word is not read before it is known to be complete. Text without blanks may be one word, so that all of it waits for
+     * what follows or for a question.
      *
      * @return what it took; the finish reason is {@link FinishReason#LENGTH}
      */
@@ -244,30 +245,42 @@ public final class Session implements AutoCloseable {
             throw nothingToRead();
         }
         String all = openEnd + text;
-        int settled = TextEnd.settled(all);
+        int settled = owner.model().tokenizer().settled(all);
         String before = settledText();
         if (settled == 0) {
-            holdOpen(before, all);
-            return nothingRead(GenerationOptions.DEFAULT, FinishReason.LENGTH).summary();
+            FinishReason reason = holdOpen(before, all) ? FinishReason.LENGTH : FinishReason.CANCELLED;
+            return nothingRead(GenerationOptions.DEFAULT, reason).summary();
         }
         String now = all.substring(0, settled);
         Generation reading = begin(() -> encode(now), settledTokens, before + now, GenerationOptions.DEFAULT, 0);
         GenerationSummary summary = reading.summary();
-        if (reading.promptRead() && settled < all.length()) {
-            holdOpen(before + now, all.substring(settled));
+        if (reading.promptRead() && settled < all.length() && !holdOpen(before + now, all.substring(settled))) {
+            return nothingRead(GenerationOptions.DEFAULT, FinishReason.CANCELLED)
+                    .summary();
         }
         return summary;
     }
 
-    /** Keeps the end of what was fed for what follows; until then its tokens are what they are without that. */
-    private void holdOpen(String settled, String end) {
-        int[] tokens = owner.model()
-                .tokenizer()
-                .encode(end, EncodeOptions.of(settledTokens == 0).after(settled));
+    /**
+     * Keeps the end of what was fed for what follows; until then its tokens are what they are without that.
+     *
+     * @return false if it is cancelled meanwhile, and so not part of the text
+     */
+    private boolean holdOpen(String settled, String end) {
+        int[] tokens;
+        try {
+            tokens = owner.model()
+                    .tokenizer()
+                    .encode(end, encoding(settledTokens == 0).after(settled));
+        } catch (CancellationException e) {
+            return false;
+        }
         int kept = settledTokens;
+        requireContext(Math.addExact(kept - cache.tokensSeen(), tokens.length), 0);
         grown(kept, tokens, settled + end);
         openEnd = end;
         settledTokens = kept;
+        return true;
     }
 
     /** A turn that is over before anything was read. */

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.kernels.LayercakeException.Category;
 import dev.layercake.kv.Slice;
+import dev.layercake.model.text.ChatMessage;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -13,8 +16,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /** Conversations with the bundled model Crumb. */
 final class SessionTest extends CrumbTest {
@@ -154,6 +161,58 @@ final class SessionTest extends CrumbTest {
             String answer = session.generate(haystack.needle().question() + "<|assistant|>", SHORT)
                     .text();
             assertThat(haystack.needle().answeredBy(answer)).isTrue();
+        }
+    }
+
+    @Test
+    void textWithoutBlanksWaitsAndIsRefusedBeyondTheContext() {
+        try (Session session = model.session("full")) {
+            String run = "0123456789".repeat(60);
+            GenerationSummary fed = session.feed(run);
+            assertThat(fed.promptTokens()).isZero();
+            session.feed(run);
+            int[] expected = model.model().tokenizer().encode(run + run + " Who?", true);
+            session.generate(" Who?", SHORT).summary();
+            assertThat(session.text()).startsWith(expected);
+            session.reset();
+            assertThatThrownBy(() -> session.feed("7".repeat(2_000_000)))
+                    .isInstanceOf(LayercakeException.class)
+                    .hasMessageContaining("room for " + model.contextTokens())
+                    .hasMessageContaining("at least");
+        }
+    }
+
+    /** As Qwen 3's does: the thoughts of earlier turns are left out. */
+    @Test
+    void aTemplateThatLeavesOutThoughtsHasTheConversationReadAnew(@TempDir Path folder) throws IOException {
+        String template = "<|bos|>{% for m in messages %}<|{{ m.role }}|>"
+                + "{{ m.content.split('</think>')[-1] if m.role == 'assistant' else m.content }}{% endfor %}"
+                + "{% if add_generation_prompt %}<|assistant|><think>ring</think>{% endif %}";
+        CrumbVariant.in(folder, config -> config, json -> {
+            JsonNode tree = new JsonMapper().readTree(json);
+            return tree.has("chat_template")
+                    ? ((ObjectNode) tree).put("chat_template", template).toString()
+                    : json;
+        });
+        try (LanguageModel thinking = LanguageModel.load(folder, EngineOptions.DEFAULT);
+                Session session = thinking.session("full");
+                Session fresh = thinking.session("full")) {
+            String first =
+                    session.ask("The ring of Marlow is 4821.", SHORT).summary().text();
+            assertThat(thinking.model().tokenizer().decode(session.text(), false))
+                    .contains("<think>ring</think>");
+            GenerationSummary second =
+                    session.ask("What is the ring of Marlow?", SHORT).summary();
+            GenerationSummary whole = fresh.chat(
+                            List.of(
+                                    ChatMessage.user("The ring of Marlow is 4821."),
+                                    ChatMessage.assistant(first),
+                                    ChatMessage.user("What is the ring of Marlow?")),
+                            SHORT)
+                    .summary();
+            assertThat(second.tokens()).isEqualTo(whole.tokens());
+            assertThat(session.text()).isEqualTo(fresh.text());
+            assertThat(second.promptTokens()).isEqualTo(whole.promptTokens());
         }
     }
 

@@ -13,6 +13,7 @@ record ByteLevelStage(boolean prefixesBlank, @Nullable TextPattern words, TextSt
     @Override
     public void accept(String text, int from, int to, boolean first, Workspace work) {
         if (prefixesBlank && text.charAt(from) != ' ' && !(first && work.continues)) {
+            work.watch.made(to - from + 1);
             String prefixed = " " + text.substring(from, to);
             cut(prefixed, 0, prefixed.length(), first, work);
         } else {

@@ -1,6 +1,7 @@
 package dev.layercake.model.tokenizer;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.Quote;
 import dev.layercake.model.tokenizer.PieceDecoder.LeadingStrip;
 import dev.layercake.model.tokenizer.PieceDecoder.Replacement;
 import java.util.ArrayList;
@@ -72,8 +73,8 @@ final class DecoderSection {
     }
 
     private static LayercakeException refuse(String what) {
-        return LayercakeException.badModel("tokenizer.json has a decoder of the kind \"" + what
-                + "\", which is not supported; known are ByteLevel, Metaspace and sequences of Replace, ByteFallback, Fuse"
+        return LayercakeException.badModel("tokenizer.json has a decoder of the kind " + Quote.of(what)
+                + ", which is not supported; known are ByteLevel, Metaspace and sequences of Replace, ByteFallback, Fuse"
                 + " and Strip.");
     }
 }

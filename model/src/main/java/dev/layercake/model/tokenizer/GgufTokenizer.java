@@ -2,6 +2,7 @@ package dev.layercake.model.tokenizer;
 
 import dev.layercake.kernels.LayercakeException;
 import dev.layercake.model.format.GgufStrings;
+import dev.layercake.model.format.Quote;
 import dev.layercake.model.tokenizer.PieceDecoder.LeadingStrip;
 import dev.layercake.model.tokenizer.PieceDecoder.Replacement;
 import java.io.ByteArrayOutputStream;
@@ -34,8 +35,8 @@ final class GgufTokenizer {
             case "gpt2" -> tokenizer.byteLevel();
             case "llama" -> tokenizer.sentencePiece();
             default ->
-                throw LayercakeException.badModel("The tokenizer kind \"" + vocabulary.kind()
-                        + "\" (tokenizer.ggml.model) is not supported; known are gpt2, llama.");
+                throw LayercakeException.badModel("The tokenizer kind " + Quote.of(vocabulary.kind())
+                        + " (tokenizer.ggml.model) is not supported; known are gpt2, llama.");
         };
     }
 
@@ -72,8 +73,8 @@ final class GgufTokenizer {
                 space++;
             }
             if (space >= end - 1) {
-                throw LayercakeException.badModel("The GGUF merge \"" + list.get(rank)
-                        + "\" is not two pieces with a space between; the file is damaged.");
+                throw LayercakeException.badModel("The GGUF merge " + Quote.of(list.get(rank))
+                        + " is not two pieces with a space between; the file is damaged.");
             }
             int left = pieces.find(bytes, start, space);
             int right = pieces.find(bytes, space + 1, end);
@@ -214,8 +215,8 @@ final class GgufTokenizer {
         PieceTable table = new PieceTable(pieces.bytes(), pieces.starts(), pieces.ends(), null);
         int twice = table.repeated();
         if (twice >= 0) {
-            throw LayercakeException.badModel("The GGUF vocabulary has the piece \"" + pieces.get(twice)
-                    + "\" twice, as " + twice + " and " + table.find(pieces.get(twice)) + "; the file is damaged.");
+            throw LayercakeException.badModel("The GGUF vocabulary has the piece " + Quote.of(pieces.get(twice))
+                    + " twice, as " + twice + " and " + table.find(pieces.get(twice)) + "; the file is damaged.");
         }
         return table;
     }

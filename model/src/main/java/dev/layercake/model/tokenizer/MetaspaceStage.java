@@ -9,13 +9,22 @@ record MetaspaceStage(String blank, Prefix prefix, boolean splits, TextStage nex
         ALWAYS
     }
 
+    private String written(String part, Workspace work) {
+        if (blank.length() > 1) {
+            work.watch.made(blank.length() * part.chars().filter(c -> c == ' ').count());
+        }
+        work.watch.made(part.length());
+        return part.replace(" ", blank);
+    }
+
     @Override
     public void accept(String text, int from, int to, boolean first, Workspace work) {
-        String part = text.substring(from, to).replace(" ", blank);
+        String part = written(text.substring(from, to), work);
         boolean prefixed = prefix == Prefix.ALWAYS
                 ? !(first && work.continues)
                 : prefix == Prefix.FIRST && first && !work.continues;
         if (prefixed && !part.startsWith(blank)) {
+            work.watch.made(blank.length());
             part = blank + part;
         }
         if (!splits) {

@@ -1,6 +1,7 @@
 package dev.layercake.model.tokenizer;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.Quote;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -169,8 +170,8 @@ final class ModelSection {
                 yield new WordLevelModel(pieces(), unknown());
             }
             default ->
-                throw LayercakeException.badModel("tokenizer.json has a model of the kind \"" + type()
-                        + "\", which is not supported; known are BPE, Unigram, WordPiece and WordLevel.");
+                throw LayercakeException.badModel("tokenizer.json has a model of the kind " + Quote.of(type())
+                        + ", which is not supported; known are BPE, Unigram, WordPiece and WordLevel.");
         };
     }
 

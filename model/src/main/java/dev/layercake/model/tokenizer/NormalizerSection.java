@@ -1,6 +1,7 @@
 package dev.layercake.model.tokenizer;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.Quote;
 import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,15 +11,21 @@ import tools.jackson.databind.JsonNode;
 /** The {@code normalizer} section of a tokenizer.json; a kind that is not known is refused by name. */
 final class NormalizerSection {
     private static final int DEEPEST = 32;
+    private static final int MOST_RULES = 256;
+
+    private int rules;
 
     private NormalizerSection() {}
 
     /** The rule, or null if there is none. */
     static @Nullable TextRule parse(JsonNode node) {
-        return node.isNull() || node.isMissingNode() ? null : read(node, 0);
+        return node.isNull() || node.isMissingNode() ? null : new NormalizerSection().read(node, 0);
     }
 
-    private static TextRule read(JsonNode node, int depth) {
+    private TextRule read(JsonNode node, int depth) {
+        if (++rules > MOST_RULES) {
+            throw Section.refuse("has more than " + MOST_RULES + " normalizers");
+        }
         String type = node.path("type").asString("none");
         return switch (type) {
             case "Sequence" -> {
@@ -41,8 +48,8 @@ final class NormalizerSection {
             case "Replace" -> TextRule.replace(Section.pattern(node), Section.text(node, "content"));
             case "BertNormalizer" -> bert(node);
             default ->
-                throw LayercakeException.badModel("tokenizer.json has a normalizer of the kind \"" + type
-                        + "\", which is not supported; known are NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents,"
+                throw LayercakeException.badModel("tokenizer.json has a normalizer of the kind " + Quote.of(type)
+                        + ", which is not supported; known are NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents,"
                         + " Prepend, Replace, BertNormalizer and sequences of them.");
         };
     }

@@ -1,5 +1,6 @@
 package dev.layercake.model.tokenizer;
 
+import dev.layercake.kernels.LayercakeException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 final class PieceTable {
     private static final int FACTOR = 0x01000193 * 31 | 1;
     private static final int ABSENT = -1;
+    private static final long PASSED_OF_A_PIECE = 64;
+    private static final long PASSED_OF_ANY_TABLE = 1 << 20;
 
     private final byte[] blob;
     private final int[] starts;
@@ -26,6 +29,8 @@ final class PieceTable {
     private final int[] powers;
     private final int longest;
     private int repeated = ABSENT;
+    /** Slots of others that were passed when entries were put in; pieces can be made that all want the same one. */
+    private long passed;
 
     /**
      * @param blob the bytes of all pieces, kept and not copied
@@ -84,6 +89,10 @@ final class PieceTable {
                 break;
             }
             slot = (slot + 1) & mask;
+            if (++passed > PASSED_OF_A_PIECE * starts.length + PASSED_OF_ANY_TABLE) {
+                throw LayercakeException.badModel(
+                        "The vocabulary's pieces are alike in a way that no text is; the tokenizer file is not usable.");
+            }
         }
         slots[slot] = entry + 1;
     }

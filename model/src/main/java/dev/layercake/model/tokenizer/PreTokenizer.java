@@ -1,6 +1,7 @@
 package dev.layercake.model.tokenizer;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.Quote;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -98,9 +99,8 @@ record PreTokenizer(List<String> expressions, boolean ignoresMerges, boolean add
     static PreTokenizer named(String name) {
         PreTokenizer rule = BY_NAME.get(name);
         if (rule == null) {
-            throw LayercakeException.badModel(
-                    "The pre-tokenizer \"" + name + "\" (tokenizer.ggml.pre) is not supported; known are "
-                            + String.join(", ", BY_NAME.keySet()) + ".");
+            throw LayercakeException.badModel("The pre-tokenizer " + Quote.of(name)
+                    + " (tokenizer.ggml.pre) is not supported; known are " + String.join(", ", BY_NAME.keySet()) + ".");
         }
         return rule;
     }

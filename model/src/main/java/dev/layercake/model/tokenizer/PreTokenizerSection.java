@@ -1,6 +1,7 @@
 package dev.layercake.model.tokenizer;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.Quote;
 import dev.layercake.model.tokenizer.MetaspaceStage.Prefix;
 import dev.layercake.model.tokenizer.SplitStage.Delimiter;
 import java.util.ArrayList;
@@ -96,8 +97,8 @@ final class PreTokenizerSection {
             case "Metaspace" -> metaspace(node, next);
             default ->
                 throw LayercakeException.badModel(
-                        "tokenizer.json has a pre-tokenizer of the kind \"" + type
-                                + "\", which is not supported; known are ByteLevel, Split, Whitespace, WhitespaceSplit,"
+                        "tokenizer.json has a pre-tokenizer of the kind " + Quote.of(type)
+                                + ", which is not supported; known are ByteLevel, Split, Whitespace, WhitespaceSplit,"
                                 + " Punctuation, Digits, CharDelimiterSplit, BertPreTokenizer, Metaspace and sequences of them.");
         };
     }
@@ -133,7 +134,7 @@ final class PreTokenizerSection {
             case "MergedWithPrevious" -> Delimiter.MERGED_WITH_PREVIOUS;
             case "MergedWithNext" -> Delimiter.MERGED_WITH_NEXT;
             case "Contiguous" -> Delimiter.CONTIGUOUS;
-            default -> throw Section.refuse("has a Split with the unknown behavior \"" + behavior + "\"");
+            default -> throw Section.refuse("has a Split with the unknown behavior " + Quote.of(behavior));
         };
     }
 }

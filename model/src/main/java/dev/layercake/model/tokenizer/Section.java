@@ -1,6 +1,7 @@
 package dev.layercake.model.tokenizer;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.Quote;
 import tools.jackson.databind.JsonNode;
 
 /** Fields that several sections of a tokenizer.json have. */
@@ -21,7 +22,7 @@ final class Section {
     static String text(JsonNode node, String name) {
         JsonNode value = node.path(name);
         if (!value.isString()) {
-            throw refuse("has a " + node.path("type").asString("section") + " without a \"" + name + "\"");
+            throw refuse("has a " + kind(node) + " without a \"" + name + "\"");
         }
         return value.stringValue();
     }
@@ -35,9 +36,13 @@ final class Section {
         }
         JsonNode expression = pattern.path("Regex");
         if (!expression.isString()) {
-            throw refuse("has a " + node.path("type").asString("section") + " without a pattern");
+            throw refuse("has a " + kind(node) + " without a pattern");
         }
         return TextPattern.of(expression.stringValue());
+    }
+
+    private static String kind(JsonNode node) {
+        return node.path("type").isString() ? Quote.of(node.path("type").stringValue()) : "section";
     }
 
     static void refuseDeeper(int depth, int deepest, String section) {

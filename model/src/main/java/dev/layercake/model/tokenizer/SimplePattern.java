@@ -97,7 +97,9 @@ final class SimplePattern implements TextPattern {
          */
         int nextStart(Node start, int failed) {
             int next = failed + width(text, failed, to);
-            return start instanceof Repeat repeat && repeat.least() <= 1 && repeat.most() == SimplePatternParser.MOST_REPEATS
+            return start instanceof Repeat repeat
+                            && repeat.least() <= 1
+                            && repeat.most() == SimplePatternParser.MOST_REPEATS
                     ? Math.max(next, reach(repeat, failed))
                     : next;
         }

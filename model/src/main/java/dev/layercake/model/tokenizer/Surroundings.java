@@ -1,5 +1,6 @@
 package dev.layercake.model.tokenizer;
 
+import dev.layercake.model.format.Quote;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
@@ -56,8 +57,8 @@ final class Surroundings {
                         new int[] {number(node.path("cls").path(1))},
                         new int[] {number(node.path("sep").path(1))});
             default ->
-                throw Section.refuse("has a post-processor of the kind \"" + type
-                        + "\", which is not supported (known are ByteLevel, TemplateProcessing, BertProcessing,"
+                throw Section.refuse("has a post-processor of the kind " + Quote.of(type)
+                        + ", which is not supported (known are ByteLevel, TemplateProcessing, BertProcessing,"
                         + " RobertaProcessing and sequences of them)");
         };
     }
@@ -77,7 +78,7 @@ final class Surroundings {
                 String name = special.path("id").stringValue();
                 JsonNode ids = node.path("special_tokens").path(name).path("ids");
                 if (!ids.isArray()) {
-                    throw Section.refuse("has a post-processor with the unknown token \"" + name + "\"");
+                    throw Section.refuse("has a post-processor with the unknown token " + Quote.of(name));
                 }
                 ids.forEach(id -> side.add(number(id)));
             } else {

@@ -55,7 +55,7 @@ final class TextEncoder {
         Guard.Unmarked unmarked = options.guarded() ? Guard.Unmarked.of(text) : Guard.Unmarked.without(text);
         String plain = unmarked.text();
         Workspace work = borrow();
-        TextWatch watch = new TextWatch(plain.length(), options.mostTokens(), options.progress());
+        TextWatch watch = new TextWatch(plain.length(), options.mostTokens(), options.room(), options.progress());
         work.watch = watch;
         work.steps = StepLimit.STEPS;
         work.neverProduced = neverProduced;

@@ -1,6 +1,7 @@
 package dev.layercake.model.tokenizer;
 
 import dev.layercake.kernels.LayercakeException;
+import dev.layercake.model.format.Quote;
 
 /** What cuts a text: a regular expression or a literal. Immutable. */
 interface TextPattern {
@@ -14,9 +15,8 @@ interface TextPattern {
     void cut(String text, int from, int to, Workspace work, Parts parts);
 
     static LayercakeException tooManySteps(String expression) {
-        String shown = expression.length() > 60 ? expression.substring(0, 60) + "..." : expression;
-        return LayercakeException.badModel("The tokenizer's expression \"" + shown
-                + "\" backtracks without end on this text; the tokenizer file is not usable for it.");
+        return LayercakeException.badModel("The tokenizer's expression " + Quote.of(expression)
+                + " backtracks without end on this text; the tokenizer file is not usable for it.");
     }
 
     /** An expression of tokenizer.json. */

@@ -9,15 +9,30 @@ import java.util.function.IntPredicate;
 interface TextRule {
     String apply(String text, Workspace work);
 
+    /** Whether it changes the ends of a text for being ends, so that it does something else to the parts of one. */
+    default boolean looksAtEnds() {
+        return false;
+    }
+
     /** Several, one after the other. */
     static TextRule sequence(List<TextRule> rules) {
         List<TextRule> all = List.copyOf(rules);
-        return (text, work) -> {
-            String changed = text;
-            for (TextRule rule : all) {
-                changed = rule.apply(changed, work);
+        return new TextRule() {
+            @Override
+            public String apply(String text, Workspace work) {
+                String changed = text;
+                for (TextRule rule : all) {
+                    int before = changed.length();
+                    changed = rule.apply(changed, work);
+                    work.watch.made(Math.max(0, changed.length() - before));
+                }
+                return changed;
             }
-            return changed;
+
+            @Override
+            public boolean looksAtEnds() {
+                return all.stream().anyMatch(TextRule::looksAtEnds);
+            }
         };
     }
 
@@ -27,7 +42,13 @@ interface TextRule {
 
     /** Puts something before every text that is not empty, unless it goes on after another. */
     static TextRule prepend(String prefix) {
-        return (text, work) -> text.isEmpty() || work.continues ? text : prefix + text;
+        return (text, work) -> {
+            if (text.isEmpty() || work.continues) {
+                return text;
+            }
+            work.watch.made(prefix.length());
+            return prefix + text;
+        };
     }
 
     static TextRule replace(TextPattern pattern, String replacement) {
@@ -35,6 +56,7 @@ interface TextRule {
             StringBuilder out = new StringBuilder(text.length() + 16);
             pattern.cut(text, 0, text.length(), work, (start, end, match) -> {
                 if (match) {
+                    work.watch.made(replacement.length());
                     out.append(replacement);
                 } else {
                     out.append(text, start, end);
@@ -46,16 +68,24 @@ interface TextRule {
 
     /** White space at the ends goes. */
     static TextRule strip(boolean left, boolean right) {
-        return (text, work) -> {
-            int start = 0;
-            int end = text.length();
-            while (left && start < end && Unicode.isSpace(text.charAt(start))) {
-                start++;
+        return new TextRule() {
+            @Override
+            public String apply(String text, Workspace work) {
+                int start = 0;
+                int end = text.length();
+                while (left && start < end && Unicode.isSpace(text.charAt(start))) {
+                    start++;
+                }
+                while (right && end > start && Unicode.isSpace(text.charAt(end - 1))) {
+                    end--;
+                }
+                return text.substring(start, end);
             }
-            while (right && end > start && Unicode.isSpace(text.charAt(end - 1))) {
-                end--;
+
+            @Override
+            public boolean looksAtEnds() {
+                return true;
             }
-            return text.substring(start, end);
         };
     }
 

@@ -38,6 +38,9 @@ public final class Tokenizer {
     /** The way from text to tokens, which a tokenizer that is only a step to another one needs not. */
     private record Encoding(Guard guard, TextEncoder encoder) {}
 
+    /** The same: only texts that are fed in parts need it. */
+    private volatile @Nullable TextEnd textEnd;
+
     private Tokenizer(TokenizerParts parts, String template) {
         this.parts = parts;
         int highest = parts.pieces().size() - 1;
@@ -78,7 +81,8 @@ public final class Tokenizer {
     /** The same from the bytes of a tokenizer.json, in UTF-8. */
     public static Tokenizer of(byte[] json) {
         Tokenizer tokenizer = new Tokenizer(TokenizerFile.read(json), "");
-        // The file's own rules are applied to its added tokens here, so that one that cannot be used is refused when it is read.
+        // The file's own rules are applied to its added tokens here, so that one that cannot be used is refused when it
+        // is read.
         tokenizer.encoding();
         return tokenizer;
     }
@@ -138,6 +142,19 @@ public final class Tokenizer {
      */
     public int[] encode(String text, EncodeOptions options) {
         return encoding().encoder().encode(Guard.wellFormed(text), options);
+    }
+
+    /**
+     * How many characters at the beginning of a text are cut into the same tokens whatever follows the text; the others have to
+     * wait for what follows. Where nothing in a text tells its words apart, as in a long number, that is none of them.
+     */
+    public int settled(String text) {
+        TextEnd known = textEnd;
+        if (known == null) {
+            known = TextEnd.of(parts);
+            textEnd = known;
+        }
+        return known.settled(text);
     }
 
     /**

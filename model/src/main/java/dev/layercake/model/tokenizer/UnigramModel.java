@@ -46,7 +46,8 @@ final class UnigramModel implements TokenModel {
             int length = Math.min(size - at, CharacterSymbols.length(utf8[from + at]));
             boolean whole = false;
             int node = PieceTrie.ROOT;
-            for (int end = at; end < size; ) {
+            int looked = 1;
+            for (int end = at; end < size; looked++) {
                 node = trie.child(node, utf8[from + end]);
                 if (node < 0) {
                     break;
@@ -58,6 +59,7 @@ final class UnigramModel implements TokenModel {
                     whole |= end - at == length;
                 }
             }
+            work.watch.searched(looked, work.tokens.size());
             if (!whole) {
                 offer(best, start, token, at, at + length, best[at] + unknownScore, unknown);
             }

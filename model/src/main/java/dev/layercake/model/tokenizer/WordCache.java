@@ -11,6 +11,7 @@ final class WordCache {
     static final int LONGEST_WORD = 48;
 
     private static final int MOST_WORDS = 1 << 16;
+    private static final int MOST_PASSED = 64;
 
     private int[] slots = new int[1 << 10];
     private int[] hashes = new int[1 << 8];
@@ -23,7 +24,10 @@ final class WordCache {
     /** Appends the tokens of a word to {@code out}; false if the word is not here. */
     boolean append(byte[] text, int from, int to, int hash, TokenList out) {
         int mask = slots.length - 1;
-        for (int slot = PieceTable.spread(hash) & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
+        int passed = 0;
+        for (int slot = PieceTable.spread(hash) & mask;
+                slots[slot] != 0 && passed < MOST_PASSED;
+                slot = (slot + 1) & mask, passed++) {
             int word = slots[slot] - 1;
             if (hashes[word] == hash && Arrays.equals(bytes, start(byteEnds, word), byteEnds[word], text, from, to)) {
                 int start = start(tokenEnds, word);
@@ -58,7 +62,11 @@ final class WordCache {
     private void insert(int word) {
         int mask = slots.length - 1;
         int slot = PieceTable.spread(hashes[word]) & mask;
-        while (slots[slot] != 0) {
+        for (int passed = 0; slots[slot] != 0; passed++) {
+            if (passed == MOST_PASSED) {
+                // Words of one hash can be made on purpose; those beyond a few are merged each time they come.
+                return;
+            }
             slot = (slot + 1) & mask;
         }
         slots[slot] = word + 1;

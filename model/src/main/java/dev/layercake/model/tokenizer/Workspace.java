@@ -11,7 +11,7 @@ final class Workspace {
     final WordCache cache = new WordCache();
     final ShortWord shortWord = new ShortWord();
     final LongWord longWord = new LongWord();
-    TextWatch watch = TextWatch.NONE;
+    TextWatch watch = new TextWatch(0, Integer.MAX_VALUE, Integer.MAX_VALUE, TokenizeProgress.NONE);
     /** Steps that regular expressions may still take on this text. */
     long steps = StepLimit.STEPS;
 

@@ -60,7 +60,7 @@ class GoldenTokenizerTest {
             int[] whole = tokenizer.encode(text, false);
             int settledSomewhere = 0;
             for (int end = 8; end < text.length(); end++) {
-                String settled = text.substring(0, TextEnd.settled(text.substring(0, end)));
+                String settled = text.substring(0, tokenizer.settled(text.substring(0, end)));
                 settledSomewhere += settled.length();
                 if (!settled.isEmpty()) {
                     assertThat(whole).as(settled).startsWith(tokenizer.encode(settled, false));
@@ -72,6 +72,34 @@ class GoldenTokenizerTest {
                         .isEqualTo(Arrays.copyOfRange(whole, tokenizer.encode(settled, false).length, whole.length));
             }
             assertThat(settledSomewhere).isPositive();
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> textWithoutBlanksIsHeldBackHoweverLongItIs() throws IOException, URISyntaxException {
+        List<String> runs = List.of(
+                "a".repeat(3000),
+                "\u4e2d\u6587\u5b57\u7b26".repeat(200),
+                "QmFzZTY0/+x9".repeat(200) + "==",
+                "0123456789".repeat(100),
+                "ing the".repeat(80).replace(" ", ""),
+                "\u00e0\u00a0\u00e0".repeat(150));
+        return perFolder(folder -> {
+            Tokenizer tokenizer = Tokenizer.of(folder.resolve("tokenizer.json"));
+            for (String run : runs) {
+                String text = "the cake " + run + " and the cream";
+                int[] whole = tokenizer.encode(text, false);
+                for (int end = 1; end < text.length(); end += text.length() > 1000 ? 37 : 1) {
+                    String settled = text.substring(0, tokenizer.settled(text.substring(0, end)));
+                    int[] first = settled.isEmpty() ? new int[0] : tokenizer.encode(settled, false);
+                    int[] rest = tokenizer.encode(
+                            text.substring(settled.length()),
+                            EncodeOptions.of(false).after(settled));
+                    assertThat(IntStream.concat(Arrays.stream(first), Arrays.stream(rest)))
+                            .as("%s... at %d", text.substring(0, 30), end)
+                            .isEqualTo(Arrays.stream(whole).boxed().toList());
+                }
+            }
         });
     }
 

@@ -35,54 +35,9 @@ class OracleTest {
     /** Kinds of sections that no golden file has. */
     @TestFactory
     Stream<DynamicTest> otherSections() {
-        String unigram = """
-                {"added_tokens":[],"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"Metaspace","replacement":"▁",\
-                "prepend_scheme":"%s","split":%s},"decoder":{"type":"Metaspace","replacement":"▁"},\
-                "model":{"type":"Unigram","unk_id":0,"byte_fallback":false,"vocab":[["<unk>",0],["▁",-2],["t",-3],["h",-3.5],\
-                ["e",-3.2],["th",-4],["the",-4.5],["▁the",-3.9],["a",-3],["c",-3.1],["ake",-5],["▁c",-4.4],["i",-3],["n",-3],\
-                ["ing",-4.6],["in",-5.5],["1",-4],["2",-4],["23",-5]]}}""";
-        String wordPiece = """
-                {"added_tokens":[{"id":1,"content":"[CLS]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,\
-                "special":true},{"id":2,"content":"[SEP]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],\
-                "normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,\
-                "lowercase":true},"pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":{"type":"BertProcessing",\
-                "sep":["[SEP]",2],"cls":["[CLS]",1]},"decoder":{"type":"Fuse"},"model":{"type":"WordPiece",\
-                "unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":{"[UNK]":0,\
-                "[CLS]":1,"[SEP]":2,"the":3,"##e":4,"th":5,"c":6,"##ake":7,"##a":8,"i":9,"##n":10,"##g":11,".":12,"1":13,\
-                "##2":14,"##3":15,"'":16,"don":17,"t":18,"<":19,"e":20,"-":21}}}""";
-        String bytePair = """
-                {"added_tokens":[],"normalizer":%s,"pre_tokenizer":%s,"decoder":{"type":"Fuse"},"model":{"type":"BPE",\
-                "unk_token":"?","fuse_unk":%s,"vocab":{"?":0,"t":1,"h":2,"e":3,"th":4,"the":5,"c":6,"a":7,"k":8,"ak":9,\
-                "ake":10," ":11,"n":12,"i":13,"1":14,"2":15,"12":16,"3":17,"'":18,"-":19,"l":20,"L":21,".":22},\
-                "merges":["t h","th e","a k","ak e","1 2"]}}""";
-        return Stream.of(
-                        unigram.formatted("first", "true"),
-                        unigram.formatted("always", "false"),
-                        unigram.formatted("never", "true"),
-                        wordPiece,
-                        bytePair.formatted("{\"type\":\"Lowercase\"}", "{\"type\":\"Whitespace\"}", "false"),
-                        bytePair.formatted("{\"type\":\"NFD\"}", "{\"type\":\"WhitespaceSplit\"}", "true"),
-                        bytePair.formatted(
-                                "{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}",
-                                "{\"type\":\"Digits\",\"individual_digits\":true}",
-                                "false"),
-                        bytePair.formatted(
-                                "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFKD\"},{\"type\":\"StripAccents\"}]}",
-                                "{\"type\":\"Digits\",\"individual_digits\":false}",
-                                "true"),
-                        bytePair.formatted("null", "{\"type\":\"Punctuation\",\"behavior\":\"Contiguous\"}", "false"),
-                        bytePair.formatted("null", split("\\\\s", "MergedWithPrevious", false), "false"),
-                        bytePair.formatted("null", split("\\\\s", "MergedWithNext", false), "false"),
-                        bytePair.formatted("null", split("[a-z]+(?=e)|(\\\\d\\\\d)+", "Isolated", false), "false"),
-                        bytePair.formatted("null", split("\\\\w+?e", "Contiguous", true), "false"),
-                        bytePair.formatted("null", split("[[:alpha:]]+|\\\\h", "Removed", true), "false"))
+        return SmallFiles.ALL.stream()
                 .map(json ->
                         DynamicTest.dynamicTest(json.substring(0, Math.min(160, json.length())), () -> compare(json)));
-    }
-
-    private static String split(String expression, String behavior, boolean inverted) {
-        return "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" + expression + "\"},\"behavior\":\"" + behavior
-                + "\",\"invert\":" + inverted + "}";
     }
 
     @TestFactory
