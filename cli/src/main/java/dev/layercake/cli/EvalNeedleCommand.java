@@ -38,7 +38,7 @@ final class EvalNeedleCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        return new EvalRun(console, model, options).run(tasks -> evaluation(tasks));
+        return new EvalRun(console, model, options.who).run(options, tasks -> evaluation(tasks));
     }
 
     private Evaluation evaluation(SyntheticTasks tasks) {

@@ -1,8 +1,8 @@
 package dev.layercake.cli;
 
 import dev.layercake.eval.Runner.Compression;
-import dev.layercake.eval.Scoring;
 import dev.layercake.eval.SyntheticTasks;
+import dev.layercake.eval.TextMatch;
 import dev.layercake.kernels.LayercakeException;
 import java.nio.file.Path;
 import java.util.List;
@@ -83,7 +83,7 @@ final class EvalOptions {
                 haystack,
                 choice("--question", question, "end", "before").equals("before"),
                 choice("--phrasings", phrasings, "trained", "new").equals("new"),
-                Scoring.parse(scoring));
+                TextMatch.parse(scoring));
     }
 
     Compression compression() {

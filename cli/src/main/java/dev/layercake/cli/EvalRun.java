@@ -5,6 +5,7 @@ import dev.layercake.engine.ModelFingerprint;
 import dev.layercake.eval.Contender;
 import dev.layercake.eval.Evaluation;
 import dev.layercake.eval.Outcome;
+import dev.layercake.eval.Predictions;
 import dev.layercake.eval.PromptEncoder;
 import dev.layercake.eval.Report;
 import dev.layercake.eval.ResultsFile;
@@ -14,6 +15,8 @@ import dev.layercake.eval.SyntheticTasks;
 import dev.layercake.eval.Table;
 import dev.layercake.kernels.LayercakeException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -24,42 +27,101 @@ import java.util.function.Function;
 final class EvalRun {
     private final Console console;
     private final ModelOptions model;
-    private final EvalOptions options;
+    private final ContenderOptions who;
 
-    EvalRun(Console console, ModelOptions model, EvalOptions options) {
+    EvalRun(Console console, ModelOptions model, ContenderOptions who) {
         this.console = console;
         this.model = model;
-        this.options = options;
+        this.who = who;
     }
 
-    int run(Function<SyntheticTasks, Evaluation> make) {
-        List<Contender> contenders = options.who.contenders();
-        Runner.Compression compression = options.compression();
+    /** Texts that are made here. */
+    int run(EvalOptions options, Function<SyntheticTasks, Evaluation> make) {
         SyntheticTasks.Options texts = options.tasks();
-        try (LanguageModel language = model.load()) {
+        return run(options.compression(), options.skipInWindow, language -> {
             for (int length : options.lengths) {
-                if (length < 1 || length > language.contextTokens()) {
-                    throw LayercakeException.badInput("--lengths " + length + " does not fit the context of "
-                            + language.model().name() + "; give at most " + language.contextTokens()
-                            + ", or a larger context (-c, beyond what it was made for with --beyond-context).");
-                }
+                requireLength(length, language);
             }
-            SyntheticTasks tasks = new SyntheticTasks(new PromptEncoder(language.model()), texts);
-            Evaluation whole = make.apply(tasks);
+            return make.apply(new SyntheticTasks(new PromptEncoder(language.model()), texts));
+        });
+    }
+
+    static void requireLength(int length, LanguageModel language) {
+        if (length < 1 || length > language.contextTokens()) {
+            throw LayercakeException.badInput("--lengths " + length + " does not fit the context of "
+                    + language.model().name() + "; give at most " + language.contextTokens()
+                    + ", or a larger context (-c, beyond what it was made for with --beyond-context).");
+        }
+    }
+
+    /**
+     * Any evaluation.
+     *
+     * @param make called with the loaded model
+     */
+    int run(Runner.Compression compression, boolean skipInWindow, Function<LanguageModel, Evaluation> make) {
+        List<Contender> contenders = fullFirst(who.contenders());
+        try (LanguageModel language = model.load()) {
+            Evaluation whole = make.apply(language);
             Runner runner = new Runner(language, compression);
-            Evaluation evaluation = options.skipInWindow ? outsideWindows(runner, whole, contenders) : whole;
+            Evaluation evaluation = skipInWindow ? outsideWindows(runner, whole, contenders) : whole;
             SequencedMap<String, String> setup = setup(evaluation, language, compression);
-            Path folder = options.who.out != null ? options.who.out : usualFolder(evaluation.name(), setup);
+            Path folder = who.out != null ? who.out : usualFolder(evaluation.name(), setup);
             try (ResultsFile<Outcome> results = ResultsFile.open(folder, setup, Outcome.class)) {
                 announce(language, evaluation, contenders, folder);
-                Interruption.during(console, () -> run(runner, evaluation, contenders, results));
-                List<Outcome> outcomes = results.outcomes(evaluation.ids(), contenders);
-                Summary summary = Summary.of(evaluation, setup, outcomes);
-                List<Path> written = Report.write(summary, folder);
-                print(summary, written);
-                tellOthers(results.outcomes().size() - outcomes.size());
+                Written written = new Written(evaluation, contenders, results, setup, folder);
+                written.removeOlder();
+                Interruption.during(console, () -> run(runner, evaluation, contenders, results), written::write);
+                List<Path> files = written.write();
+                print(written.summary(), files);
+                tellOthers(results.outcomes().size() - written.answers());
             }
             return 0;
+        }
+    }
+
+    /** The full cache first: where it fails, the rest means little. */
+    private static List<Contender> fullFirst(List<Contender> contenders) {
+        List<Contender> ordered = new ArrayList<>(contenders);
+        ordered.sort(Comparator.comparing(contender -> !contender.policy().equals("full")));
+        return ordered;
+    }
+
+    /** The reports of what is known so far, and how much of it is missing. */
+    private record Written(
+            Evaluation evaluation,
+            List<Contender> contenders,
+            ResultsFile<Outcome> results,
+            SequencedMap<String, String> setup,
+            Path folder) {
+        int answers() {
+            return results.outcomes(evaluation.ids(), contenders).size();
+        }
+
+        private int all() {
+            return evaluation.samples().size() * contenders.size();
+        }
+
+        /** A report of earlier answers must not stand beside new ones. */
+        void removeOlder() {
+            if (answers() < all()) {
+                Report.remove(folder);
+            }
+        }
+
+        Summary summary() {
+            List<Outcome> outcomes = results.outcomes(evaluation.ids(), contenders);
+            SequencedMap<String, String> told = new LinkedHashMap<>(setup);
+            if (outcomes.size() < all()) {
+                told.put("missing", (all() - outcomes.size()) + " of " + all() + " answers: the run was stopped");
+            }
+            return Summary.of(evaluation, told, outcomes);
+        }
+
+        List<Path> write() {
+            List<Path> files = new ArrayList<>(Report.write(summary(), folder));
+            files.addAll(Predictions.write(results.outcomes(evaluation.ids(), contenders), folder));
+            return files;
         }
     }
 
@@ -130,17 +192,19 @@ final class EvalRun {
     }
 
     private void print(Summary summary, List<Path> written) {
-        if (options.who.json) {
+        if (who.json) {
             console.out().println(Table.json(summary));
         } else {
             console.out()
-                    .println("Right answers of " + summary.setup().get("model") + " by "
+                    .println((summary.view().graded() ? "Scores of " : "Right answers of ")
+                            + summary.setup().get("model") + " by "
                             + summary.view().columns() + ":");
             console.out().println();
             Table.lines(summary).forEach(console.out()::println);
             console.out().println();
             Table.legend(summary).forEach(console.out()::println);
         }
+        summary.doubt().ifPresent(doubt -> console.err().println("note: " + doubt));
         console.err()
                 .println("Wrote "
                         + String.join(", ", written.stream().map(Path::toString).toList()));

@@ -38,6 +38,6 @@ final class EvalTasksCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         List<TaskFamily> wanted = families.stream().map(TaskFamily::parse).toList();
-        return new EvalRun(console, model, options).run(tasks -> tasks.families(wanted, options.lengths));
+        return new EvalRun(console, model, options.who).run(options, tasks -> tasks.families(wanted, options.lengths));
     }
 }

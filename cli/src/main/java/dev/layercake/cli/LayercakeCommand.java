@@ -73,7 +73,12 @@ public final class LayercakeCommand implements Runnable {
         CommandLine line = new CommandLine(new EvalCommand(console))
                 .addSubcommand(new EvalNeedleCommand(console))
                 .addSubcommand(new EvalTasksCommand(console))
-                .addSubcommand(new EvalPerplexityCommand(console));
+                .addSubcommand(new EvalPerplexityCommand(console))
+                .addSubcommand(new EvalLongBenchCommand(console))
+                .addSubcommand(new EvalLongBenchV2Command(console))
+                .addSubcommand(new EvalRulerCommand(console))
+                .addSubcommand(new EvalBabiLongCommand(console))
+                .addSubcommand(new EvalFileCommand(console));
         line.getSubcommands().values().forEach(verb -> verb.getCommandSpec().mixinStandardHelpOptions(true));
         return line;
     }

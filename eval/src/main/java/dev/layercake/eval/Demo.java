@@ -64,7 +64,7 @@ public record Demo(String text, List<List<String>> sentences, List<Sample> sampl
                     fact.answer(),
                     fact.facts(),
                     fact.asked(),
-                    Scoring.EXACT,
+                    TextMatch.EXACT,
                     labels));
         }
         return new Demo(prompt.text(), facts.stream().map(Planted::asked).toList(), samples);

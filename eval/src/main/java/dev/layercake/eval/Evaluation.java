@@ -38,11 +38,18 @@ public record Evaluation(String name, List<Sample> samples, SequencedMap<String,
      * @param columns label whose values are the columns of tables and the panels of charts
      * @param across label whose values run from left to right in heat maps; empty for no heat maps
      * @param down label whose values run downwards in heat maps
+     * @param graded whether answers are more or less right: then their mean score is shown instead of the share of right ones, and
+     *     the whole is the mean of the columns, each counting the same, as official reports have it
      */
-    public record View(String columns, String across, String down) {
+    public record View(String columns, String across, String down, boolean graded) {
         /** Tables and charts only. */
         public static View table(String columns) {
-            return new View(columns, "", "");
+            return new View(columns, "", "", false);
+        }
+
+        /** Tables and charts of mean scores. */
+        public static View scores(String columns) {
+            return new View(columns, "", "", true);
         }
 
         boolean hasHeatMap() {

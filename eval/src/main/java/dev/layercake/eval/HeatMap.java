@@ -70,6 +70,9 @@ record HeatMap(String title, List<String> across, List<String> down, List<List<S
                 score += cell.tally().score() * cell.tally().samples();
             }
         }
-        return samples == 0 ? Summary.Tally.NONE : new Summary.Tally(samples, correct, score / samples);
+        return samples == 0
+                ? Summary.Tally.NONE
+                : new Summary.Tally(
+                        samples, correct, score / samples, summary.view().graded(), ShareInterval.of(correct, samples));
     }
 }

@@ -134,7 +134,7 @@ final class LineChart {
                 continue;
             }
             String x = round(x(budgets.indexOf(row.budget())) + shift);
-            WilsonInterval interval = tally.interval();
+            ShareInterval interval = tally.interval();
             points.append(x).append(',').append(y).append(' ');
             marks.empty(
                     "line",

@@ -63,25 +63,52 @@ public final class PromptEncoder {
 
     /** The tokens of a prompt, the template's included. */
     public Tokens encode(Prompt prompt) {
-        String rendered = render(tokenizer.guard(prompt.message()));
-        String question = tokenizer.guard(prompt.question().strip());
-        int cut = rendered.lastIndexOf(question);
-        // The space before a word belongs to its token.
+        boolean plain = template.isEmpty() || !prompt.form().template();
+        String message = tokenizer.guard(prompt.message());
+        String rendered = (plain ? message : render(message))
+                + tokenizer.guard(prompt.form().answerBegins());
+        int cut = cut(rendered, tokenizer.guard(prompt.question().strip()));
+        return new Tokens(
+                tokenizer.encodeGuarded(rendered.substring(0, cut), plain),
+                tokenizer.encode(
+                        rendered.substring(cut),
+                        EncodeOptions.of(cut == 0 && plain).withGuarded().after(rendered.substring(0, cut))));
+    }
+
+    /** Where the question begins, its leading white space included: the blank before a word belongs to its token. */
+    private static int cut(String rendered, String question) {
+        int cut = question.isEmpty() ? rendered.length() : Math.max(0, rendered.lastIndexOf(question));
         while (cut > 0 && rendered.charAt(cut - 1) == ' ') {
             cut--;
         }
-        boolean plain = template.isEmpty();
-        return new Tokens(
-                tokenizer.encodeGuarded(rendered.substring(0, Math.max(0, cut)), plain),
-                tokenizer.encode(
-                        rendered.substring(Math.max(0, cut)),
-                        EncodeOptions.of(false).withGuarded().after(rendered.substring(0, Math.max(0, cut)))));
+        return cut;
     }
 
     private String render(String message) {
         return template.isEmpty()
                 ? message
                 : template.get().render(List.of(ChatMessage.user(message)), ChatTemplateOptions.defaults());
+    }
+
+    /** What the chat template adds to a message, in tokens; 1 without one, for a token that begins every text. */
+    public int templateTokens() {
+        return template.isEmpty() ? 1 : tokenizer.encodeGuarded(render(""), false).length + 1;
+    }
+
+    /**
+     * A text without its middle: the tokens of its first and of its last half, each of half the limit (rounded down), written
+     * as text one behind the other; the text itself if it is no longer than the limit. This is how LongBench shortens prompts.
+     *
+     * @param limit most tokens, at least 2
+     */
+    public String withoutMiddle(String text, int limit) {
+        int[] tokens = tokenizer.encodeGuarded(tokenizer.guard(text), false);
+        if (tokens.length <= limit) {
+            return text;
+        }
+        int half = limit / 2;
+        return tokenizer.decode(Arrays.copyOf(tokens, half), true)
+                + tokenizer.decode(Arrays.copyOfRange(tokens, tokens.length - half, tokens.length), true);
     }
 
     /** Tokens of a piece of text by itself. */

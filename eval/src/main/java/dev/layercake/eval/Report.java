@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /** The files that tell what an evaluation found: a page, CSV, JSON, and a picture per policy where there are heat maps. */
 public final class Report {
@@ -39,8 +40,24 @@ public final class Report {
         }
     }
 
+    /** Takes away the files that an earlier run wrote. */
+    public static void remove(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.toList()) {
+                String name = file.getFileName().toString();
+                if (name.equals("report.html") || name.matches("summary\\.(csv|json)|heatmap-.*\\.png")) {
+                    Files.delete(file);
+                }
+            }
+        } catch (IOException e) {
+            throw LayercakeException.badInput(
+                    "An older report in " + folder + " cannot be removed (" + e.getMessage() + "); give another --out.",
+                    e);
+        }
+    }
+
     /** Letters, digits and hyphens only. */
-    private static String fileName(String policy) {
+    static String fileName(String policy) {
         return policy.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9.]+", "-").replaceAll("^-|-$", "");
     }
 }

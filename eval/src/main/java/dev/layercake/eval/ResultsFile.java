@@ -172,12 +172,12 @@ public final class ResultsFile<T extends ResultsFile.Line> implements AutoClosea
     }
 
     /** Whether this sample has been put to this contender. */
-    public boolean has(String sample, Contender contender) {
+    public synchronized boolean has(String sample, Contender contender) {
         return outcomes.containsKey(Key.of(sample, contender));
     }
 
     /** Adds a line; it is in the file when this returns. */
-    public void add(T outcome) {
+    public synchronized void add(T outcome) {
         byte[] line = (Json.MAPPER.writeValueAsString(outcome) + "\n").getBytes(StandardCharsets.UTF_8);
         try {
             ByteBuffer bytes = ByteBuffer.wrap(line);
@@ -192,12 +192,12 @@ public final class ResultsFile<T extends ResultsFile.Line> implements AutoClosea
     }
 
     /** All outcomes, in the order of the file. */
-    public List<T> outcomes() {
+    public synchronized List<T> outcomes() {
         return List.copyOf(outcomes.values());
     }
 
     /** Those of some samples under some contenders. */
-    public List<T> outcomes(List<String> samples, List<Contender> contenders) {
+    public synchronized List<T> outcomes(List<String> samples, List<Contender> contenders) {
         List<T> found = new ArrayList<>();
         for (String sample : samples) {
             for (Contender contender : contenders) {

@@ -151,10 +151,11 @@ public final class Runner {
     /** Reads a prompt in a fresh session, whole or in two turns, and answers it. */
     GenerationSummary ask(Session session, Sample sample, PromptEncoder.Tokens tokens, GenerationListener listener) {
         int room = language.contextTokens() - tokens.count();
-        int answerTokens =
-                Math.min(encoder.count(sample.answer()) + sample.scoring().spareTokens(), room);
-        GenerationOptions options =
-                GenerationOptions.builder().maxTokens(answerTokens).build();
+        int answerTokens = Math.min(sample.scoring().answerTokens(encoder.count(sample.answer())), room);
+        GenerationOptions options = GenerationOptions.builder()
+                .maxTokens(answerTokens)
+                .stopStrings(sample.scoring().stops())
+                .build();
         if (compression == Compression.CONTEXT && tokens.textCount() == 0) {
             throw LayercakeException.badModel(
                     "The chat template of " + language.model().name()

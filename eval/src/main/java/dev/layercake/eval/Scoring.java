@@ -1,53 +1,24 @@
 package dev.layercake.eval;
 
-import dev.layercake.kernels.LayercakeException;
-import java.util.Arrays;
-import java.util.Locale;
+import java.util.List;
 
-/** How an answer becomes a score between 0 and 1. */
-public enum Scoring {
-    /** 1 if the answer is the expected one to the letter, blanks at its ends apart. */
-    EXACT(8) {
-        @Override
-        public double score(String answer, Sample sample) {
-            return answer.strip().equals(sample.answer().strip()) ? 1 : 0;
-        }
-    },
-    /**
-     * The share of the sample's facts that occur somewhere in the answer, in upper or lower case (RULER's string match, for
-     * models that answer in sentences).
-     */
-    CONTAINS(48) {
-        @Override
-        public double score(String answer, Sample sample) {
-            String given = answer.toLowerCase(Locale.ROOT);
-            long found = sample.facts().stream()
-                    .filter(fact -> given.contains(fact.toLowerCase(Locale.ROOT)))
-                    .count();
-            return (double) found / sample.facts().size();
-        }
-    };
-
-    private final int spareTokens;
-
-    Scoring(int spareTokens) {
-        this.spareTokens = spareTokens;
-    }
-
-    /** Tokens that an answer may have beyond the expected one: to be seen to be wrong, or to come to the point. */
-    int spareTokens() {
-        return spareTokens;
-    }
+/** How an answer becomes a score between 0 and 1, and how long it may be. */
+public interface Scoring {
+    /** "exact": as setups and reports name it. */
+    String label();
 
     /** The score of an answer. */
-    public abstract double score(String answer, Sample sample);
+    double score(String answer, Sample sample);
 
-    /** Reads "exact" or "contains". */
-    public static Scoring parse(String text) {
-        return Arrays.stream(values())
-                .filter(scoring -> scoring.name().equalsIgnoreCase(text.strip()))
-                .findFirst()
-                .orElseThrow(() -> LayercakeException.badInput(
-                        "There is no scoring '" + text + "'; possible are exact and contains."));
+    /**
+     * Most tokens that an answer may have.
+     *
+     * @param expectedTokens of the expected answer
+     */
+    int answerTokens(int expectedTokens);
+
+    /** Texts that end an answer before the model does. */
+    default List<String> stops() {
+        return List.of();
     }
 }

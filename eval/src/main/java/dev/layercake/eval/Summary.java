@@ -1,14 +1,19 @@
 package dev.layercake.eval;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Outcomes, counted: for each contender how many answers were right, in all and for each value of a label.
@@ -25,6 +30,7 @@ public record Summary(
         SequencedMap<String, String> setup,
         Evaluation.View view,
         List<Row> rows,
+        String baseline,
         List<String> columns,
         List<Cell> cells) {
     public Summary {
@@ -35,28 +41,66 @@ public record Summary(
     }
 
     /**
-     * How many of some answers were right.
+     * How right some answers were.
      *
+     * @param correct how many were wholly right
      * @param score mean score; the share of right answers unless there are half right ones
+     * @param graded whether the mean score is what counts, otherwise the share of right answers
+     * @param interval where the true share or mean lies, at 95 %
      */
-    public record Tally(int samples, int correct, double score) {
-        static final Tally NONE = new Tally(0, 0, 0);
+    public record Tally(int samples, int correct, double score, boolean graded, ShareInterval interval) {
+        static final Tally NONE = new Tally(0, 0, 0, false, ShareInterval.of(0, 0));
 
-        static Tally of(Collection<Outcome> outcomes) {
+        static Tally of(Collection<Outcome> outcomes, boolean graded) {
             int correct = (int) outcomes.stream().filter(Outcome::correct).count();
-            double score =
-                    outcomes.stream().mapToDouble(Outcome::score).average().orElse(0);
-            return new Tally(outcomes.size(), correct, score);
+            double[] scores = outcomes.stream().mapToDouble(Outcome::score).toArray();
+            double mean = Arrays.stream(scores).average().orElse(0);
+            return new Tally(scores.length, correct, mean, graded, interval(List.of(scores), correct, graded));
         }
 
-        /** Share of right answers; 0 if there are none at all. */
+        /** Of several columns, each counting the same if answers are graded. */
+        static Tally of(Collection<Outcome> outcomes, Collection<List<Outcome>> columns, boolean graded) {
+            Tally all = of(outcomes, graded);
+            if (!graded) {
+                return all;
+            }
+            List<double[]> scores = columns.stream()
+                    .map(column -> column.stream().mapToDouble(Outcome::score).toArray())
+                    .toList();
+            double mean = scores.stream()
+                    .mapToDouble(column -> Arrays.stream(column).average().orElse(0))
+                    .average()
+                    .orElse(0);
+            return new Tally(all.samples, all.correct, mean, true, interval(scores, all.correct, true));
+        }
+
+        private static ShareInterval interval(List<double[]> groups, int correct, boolean graded) {
+            boolean none = groups.stream().anyMatch(group -> group.length == 0);
+            return graded && !none
+                    ? ShareInterval.bootstrap(groups)
+                    : ShareInterval.of(
+                            correct,
+                            groups.stream().mapToInt(group -> group.length).sum());
+        }
+
+        /** What is shown: share of right answers, or the mean score of graded ones; 0 if there are none at all. */
         public double accuracy() {
-            return samples == 0 ? 0 : (double) correct / samples;
+            return graded ? score : samples == 0 ? 0 : (double) correct / samples;
         }
+    }
 
-        /** Where the true share lies, at 95 %. */
-        public WilsonInterval interval() {
-            return WilsonInterval.of(correct, samples);
+    /**
+     * How much better one contender was than the baseline, on the samples that both answered.
+     *
+     * @param mean of the differences of scores
+     * @param interval where the true mean difference lies, at 95 %, by paired bootstrap
+     * @param samples that both answered
+     */
+    public record Difference(double mean, ShareInterval interval, int samples) {
+        /** Whether 0 lies outside of the interval. */
+        @JsonIgnore
+        public boolean isSure() {
+            return interval.low() > 0 || interval.high() < 0;
         }
     }
 
@@ -71,6 +115,7 @@ public record Summary(
      * @param inWindow answers that lay in that window, where no policy can lose them
      * @param all over all samples
      * @param columns for each value of the view's column label
+     * @param difference to the baseline; null for the baseline, or without one
      */
     public record Row(
             String policy,
@@ -80,14 +125,15 @@ public record Summary(
             double memoryShare,
             int inWindow,
             Tally all,
-            Map<String, Tally> columns) {
+            Map<String, Tally> columns,
+            @Nullable Difference difference) {
         public Row {
             columns = new LinkedHashMap<>(columns);
         }
 
         /** "cake at 3.2%". */
         public String label() {
-            return budget.isEmpty() ? policy : policy + " at " + budget;
+            return Summary.label(policy, budget);
         }
     }
 
@@ -113,26 +159,91 @@ public record Summary(
         }
         List<Row> rows = new ArrayList<>();
         List<Cell> cells = new ArrayList<>();
+        Contestant baseline = baseline(byContender.keySet());
+        List<Outcome> compared = baseline == null ? List.of() : byContender.getOrDefault(baseline, List.of());
         byContender.forEach((contestant, own) -> {
-            rows.add(row(contestant, own, view));
+            rows.add(row(contestant, own, view, contestant.equals(baseline) ? List.of() : compared));
             SequencedMap<SequencedMap<String, String>, List<Outcome>> byLabels = new LinkedHashMap<>();
             own.forEach(outcome -> byLabels.computeIfAbsent(outcome.labels(), key -> new ArrayList<>())
                     .add(outcome));
-            byLabels.forEach((labels, some) ->
-                    cells.add(new Cell(contestant.policy(), contestant.budget(), labels, Tally.of(some))));
+            byLabels.forEach((labels, some) -> cells.add(
+                    new Cell(contestant.policy(), contestant.budget(), labels, Tally.of(some, view.graded()))));
         });
-        return new Summary(evaluation.name(), setup, view, rows, values(outcomes, view.columns()), cells);
+        return new Summary(
+                evaluation.name(),
+                setup,
+                view,
+                rows,
+                baseline == null ? "" : label(baseline.policy(), baseline.budget()),
+                values(outcomes, view.columns()),
+                cells);
     }
 
     private record Contestant(String policy, String budget) {}
 
-    private static Row row(Contestant contestant, List<Outcome> outcomes, Evaluation.View view) {
+    /** Below this share of right answers with the full cache, what policies lose says little. */
+    private static final double DOUBTFUL = 0.5;
+
+    /** A sentence that warns of conclusions, where the model fails with the full cache already. */
+    public Optional<String> doubt() {
+        return rows.stream()
+                .filter(row -> row.policy().equals("full") && row.all().accuracy() < DOUBTFUL)
+                .findFirst()
+                .map(row -> "with the full cache the model reaches "
+                        + Table.percent(row.all().accuracy())
+                        + " only: what policies lose or win beside that means little");
+    }
+
+    private static @Nullable Contestant baseline(Collection<Contestant> contestants) {
+        return contestants.stream()
+                .filter(contestant -> contestant.policy().equals("full"))
+                .findFirst()
+                .or(() -> contestants.stream().findFirst())
+                .orElse(null);
+    }
+
+    private static String label(String policy, String budget) {
+        return budget.isEmpty() ? policy : policy + " at " + budget;
+    }
+
+    private static @Nullable Difference difference(
+            List<Outcome> outcomes, List<Outcome> baseline, Evaluation.View view) {
+        Map<String, Double> scores = new HashMap<>();
+        baseline.forEach(outcome -> scores.put(outcome.sample(), scored(outcome, view)));
+        Map<String, List<Double>> byColumn = new TreeMap<>();
+        for (Outcome outcome : outcomes) {
+            Double other = scores.get(outcome.sample());
+            if (other != null) {
+                String column = view.graded() ? outcome.labels().getOrDefault(view.columns(), "") : "";
+                byColumn.computeIfAbsent(column, key -> new ArrayList<>()).add(scored(outcome, view) - other);
+            }
+        }
+        if (byColumn.isEmpty()) {
+            return null;
+        }
+        List<double[]> groups = byColumn.values().stream()
+                .map(values -> values.stream().mapToDouble(Double::doubleValue).toArray())
+                .toList();
+        double mean = groups.stream()
+                .mapToDouble(group -> Arrays.stream(group).average().orElse(0))
+                .average()
+                .orElse(0);
+        int samples = groups.stream().mapToInt(group -> group.length).sum();
+        return new Difference(mean, ShareInterval.bootstrap(groups), samples);
+    }
+
+    private static double scored(Outcome outcome, Evaluation.View view) {
+        return view.graded() ? outcome.score() : outcome.correct() ? 1 : 0;
+    }
+
+    private static Row row(
+            Contestant contestant, List<Outcome> outcomes, Evaluation.View view, List<Outcome> baseline) {
         Map<String, List<Outcome>> byColumn = new TreeMap<>(Summary::compare);
         outcomes.forEach(outcome -> byColumn.computeIfAbsent(
                         outcome.labels().getOrDefault(view.columns(), ""), key -> new ArrayList<>())
                 .add(outcome));
         Map<String, Tally> columns = new LinkedHashMap<>();
-        byColumn.forEach((column, some) -> columns.put(column, Tally.of(some)));
+        byColumn.forEach((column, some) -> columns.put(column, Tally.of(some, view.graded())));
         int least = outcomes.stream().mapToInt(Outcome::window).min().orElse(0);
         int most = outcomes.stream().mapToInt(Outcome::window).max().orElse(0);
         return new Row(
@@ -150,8 +261,9 @@ public record Summary(
                         .average()
                         .orElse(0),
                 (int) outcomes.stream().filter(Outcome::inWindow).count(),
-                Tally.of(outcomes),
-                columns);
+                Tally.of(outcomes, byColumn.values(), view.graded()),
+                columns,
+                difference(outcomes, baseline, view));
     }
 
     /** Values of a label among outcomes, numbers in their order, words in order of appearance. */

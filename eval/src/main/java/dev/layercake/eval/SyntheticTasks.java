@@ -52,7 +52,7 @@ public final class SyntheticTasks {
 
         /** Generated prose, the question behind it, exact scoring. */
         public static Options of(int samples, long seed) {
-            return new Options(samples, seed, null, false, false, Scoring.EXACT);
+            return new Options(samples, seed, null, false, false, TextMatch.EXACT);
         }
     }
 
@@ -87,7 +87,7 @@ public final class SyntheticTasks {
                 }
             }
         }
-        return evaluation("needle", cells, new Evaluation.View("length", "length", "depth"));
+        return evaluation("needle", cells, new Evaluation.View("length", "length", "depth", false));
     }
 
     /** Tasks of several families at every length. */
@@ -110,7 +110,7 @@ public final class SyntheticTasks {
         setup.put("haystack", prose.identity());
         setup.put("question", options.askedBefore() ? "before" : "end");
         setup.put("phrasings", options.newPhrasings() ? "new" : "trained");
-        setup.put("scoring", options.scoring().name().toLowerCase(Locale.ROOT));
+        setup.put("scoring", options.scoring().label());
         setup.put("language", language.digest());
         return new Evaluation(name, new Samples(cells), setup, view);
     }

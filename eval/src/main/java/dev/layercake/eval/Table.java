@@ -1,8 +1,10 @@
 package dev.layercake.eval;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /** A summary as text: a table for a terminal, CSV and JSON for programs. */
 public final class Table {
@@ -13,7 +15,11 @@ public final class Table {
         List<List<String>> cells = new ArrayList<>();
         List<String> head = new ArrayList<>(List.of("policy", "budget", "window", "KV"));
         head.addAll(summary.columns());
-        head.addAll(List.of("all", "95 %", "n"));
+        head.addAll(List.of(summary.view().graded() ? "mean" : "all", "95 %", "n"));
+        boolean compared = summary.rows().stream().anyMatch(row -> row.difference() != null);
+        if (compared) {
+            head.addAll(List.of("difference", "95 %"));
+        }
         boolean marked = summary.hasAnswersInWindows();
         if (marked) {
             head.add("in window");
@@ -32,6 +38,9 @@ public final class Table {
             line.add(percent(row.all().accuracy()));
             line.add(interval(row.all()));
             line.add(Integer.toString(row.all().samples()));
+            if (compared) {
+                line.addAll(difference(row.difference()));
+            }
             if (marked) {
                 line.add(Integer.toString(row.inWindow()));
             }
@@ -48,12 +57,28 @@ public final class Table {
                 + (windows ? ", the window's included; window: last tokens, kept always." : "."));
         lines.add(
                 "KV: memory at the end against that of full, in whole pages; 95 %: where the true share lies; n: answers.");
+        if (summary.rows().stream().anyMatch(row -> row.difference() != null)) {
+            lines.add("difference: to " + summary.baseline()
+                    + " on the same questions, and where the true one lies (paired bootstrap); * if not at 0.");
+        }
         if (summary.hasAnswersInWindows()) {
             lines.add(
                     "in window: of the n, answers among the last tokens, which tell nothing about a policy that keeps those"
                             + " (--skip-in-window leaves them out).");
         }
         return lines;
+    }
+
+    /** "-12%" and "-21..-3 *". */
+    private static List<String> difference(Summary.@Nullable Difference difference) {
+        if (difference == null) {
+            return List.of("", "");
+        }
+        ShareInterval interval = difference.interval();
+        return List.of(
+                String.format(Locale.ROOT, "%+.0f%%", difference.mean() * 100),
+                String.format(Locale.ROOT, "%+.0f..%+.0f", interval.low() * 100, interval.high() * 100)
+                        + (difference.isSure() ? " *" : "  "));
     }
 
     /** "83%". */
@@ -63,7 +88,7 @@ public final class Table {
 
     /** "70-91". */
     static String interval(Summary.Tally tally) {
-        WilsonInterval interval = tally.interval();
+        ShareInterval interval = tally.interval();
         return String.format(Locale.ROOT, "%.0f-%.0f", interval.low() * 100, interval.high() * 100);
     }
 
@@ -98,7 +123,7 @@ public final class Table {
         append(csv, head);
         for (Summary.Cell cell : summary.cells()) {
             Summary.Tally tally = cell.tally();
-            WilsonInterval interval = tally.interval();
+            ShareInterval interval = tally.interval();
             List<String> line = new ArrayList<>(List.of(cell.policy(), cell.budget()));
             labels.forEach(label -> line.add(cell.labels().getOrDefault(label, "")));
             line.add(Integer.toString(tally.samples()));
@@ -133,7 +158,7 @@ public final class Table {
 
     private record Counts(int samples, int correct, double accuracy, double low, double high, double score) {
         static Counts of(Summary.Tally tally) {
-            WilsonInterval interval = tally.interval();
+            ShareInterval interval = tally.interval();
             return new Counts(
                     tally.samples(), tally.correct(), tally.accuracy(), interval.low(), interval.high(), tally.score());
         }
@@ -146,7 +171,8 @@ public final class Table {
             String window,
             double memoryShare,
             int inWindow,
-            Counts counts) {}
+            Counts counts,
+            @JsonInclude(JsonInclude.Include.NON_NULL) Summary.@Nullable Difference difference) {}
 
     private record CellLine(String policy, String budget, Object labels, Counts counts) {}
 
@@ -158,7 +184,8 @@ public final class Table {
                 row.window(),
                 row.memoryShare(),
                 row.inWindow(),
-                Counts.of(row.all()));
+                Counts.of(row.all()),
+                row.difference());
     }
 
     private static Object line(Summary.Cell cell) {

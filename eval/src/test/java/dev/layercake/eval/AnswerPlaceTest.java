@@ -85,7 +85,7 @@ final class AnswerPlaceTest {
 
     private static Sample sample(Prompt prompt, List<String> facts, List<String> evidence) {
         return new Sample(
-                "s", prompt, " x", facts, evidence, Scoring.CONTAINS, ResultsFileTest.Samples.labels("1", "0%"));
+                "s", prompt, " x", facts, evidence, TextMatch.CONTAINS, ResultsFileTest.Samples.labels("1", "0%"));
     }
 
     @Test

@@ -33,7 +33,7 @@ final class ReportTest {
                 .extracting(Summary.Row::label)
                 .containsExactly("full", ODD + " at 3.2%", ODD + " at 50%");
         Summary.Row small = summary.rows().get(1);
-        assertThat(small.all()).isEqualTo(new Summary.Tally(8, 4, 0.5));
+        assertThat(small.all()).isEqualTo(new Summary.Tally(8, 4, 0.5, false, ShareInterval.of(4, 8)));
         assertThat(small.window()).isEqualTo("8");
         assertThat(small.memoryShare()).isEqualTo(0.25);
         List<String> lines = Table.lines(summary);
@@ -146,7 +146,7 @@ final class ReportTest {
 
     private static Summary summary() {
         Evaluation needle = new Evaluation(
-                "needle", List.of(), new LinkedHashMap<>(), new Evaluation.View("length", "length", "depth"));
+                "needle", List.of(), new LinkedHashMap<>(), new Evaluation.View("length", "length", "depth", false));
         SequencedMap<String, String> setup = new LinkedHashMap<>(Map.of("model", "tiny <&\"> model"));
         return Summary.of(needle, setup, outcomes());
     }

@@ -193,7 +193,7 @@ final class ResultsFileTest {
                     " 4821",
                     List.of("4821"),
                     List.of(),
-                    Scoring.EXACT,
+                    TextMatch.EXACT,
                     labels("512", "0%"));
         }
 

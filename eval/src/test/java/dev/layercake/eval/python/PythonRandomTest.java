@@ -82,7 +82,8 @@ final class PythonRandomTest {
     void numpysLegacyIntegersAreItsOwn() {
         int checked = 0;
         for (JsonNode entry : GoldenJson.cases(golden.path("cases"))) {
-            PythonRandom random = PythonRandom.numpyLegacy((int) entry.path("seed").asLong());
+            PythonRandom random =
+                    PythonRandom.numpyLegacy((int) entry.path("seed").asLong());
             for (JsonNode value : entry.path("numpy_legacy_randint_10000_99999")) {
                 assertEquals(value.asInt(), random.legacyBetween(10_000, 99_999));
                 checked++;

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.api.Test;
 
-final class WilsonIntervalTest {
+final class ShareIntervalTest {
     /** Values worked out by hand from (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n) with z = 1.959964. */
     @Test
     void knownValues() {
@@ -22,7 +22,7 @@ final class WilsonIntervalTest {
     void theShareLiesInsideAndMoreTrialsNarrow() {
         double width = 1;
         for (int trials = 4; trials <= 4096; trials *= 2) {
-            WilsonInterval interval = WilsonInterval.of(trials / 4, trials);
+            ShareInterval interval = ShareInterval.of(trials / 4, trials);
             assertThat(0.25).isBetween(interval.low(), interval.high());
             assertThat(interval.high() - interval.low()).isLessThan(width);
             width = interval.high() - interval.low();
@@ -31,12 +31,12 @@ final class WilsonIntervalTest {
 
     @Test
     void moreSuccessesThanTrialsAreNonsense() {
-        assertThatThrownBy(() -> WilsonInterval.of(3, 2)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> WilsonInterval.of(-1, 2)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> ShareInterval.of(3, 2)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> ShareInterval.of(-1, 2)).isInstanceOf(IllegalArgumentException.class);
     }
 
     private static void check(int successes, int trials, double low, double high) {
-        WilsonInterval interval = WilsonInterval.of(successes, trials);
+        ShareInterval interval = ShareInterval.of(successes, trials);
         assertThat(interval.low()).isCloseTo(low, within(1e-5));
         assertThat(interval.high()).isCloseTo(high, within(1e-5));
     }
