@@ -74,9 +74,14 @@ public record Summary(
             return new Tally(all.samples, all.correct, mean, true, interval(scores, all.correct, true));
         }
 
+        /** Right or wrong answers of one column have the interval that is good for few of them. */
         private static ShareInterval interval(List<double[]> groups, int correct, boolean graded) {
+            long between = groups.stream()
+                    .flatMapToDouble(Arrays::stream)
+                    .filter(score -> score > 0 && score < 1)
+                    .count();
             boolean none = groups.stream().anyMatch(group -> group.length == 0);
-            return graded && !none
+            return graded && !none && (between > 0 || groups.size() > 1)
                     ? ShareInterval.bootstrap(groups)
                     : ShareInterval.of(
                             correct,

@@ -5,14 +5,14 @@ import dev.layercake.engine.LanguageModel;
 import java.nio.file.Path;
 
 /** The bundled model, for tests. */
-final class CrumbModel {
+public final class CrumbModel {
     private CrumbModel() {}
 
-    static Path path() {
+    public static Path path() {
         return Path.of(System.getProperty("layercake.root", ".."), "models", "crumb");
     }
 
-    static LanguageModel load() {
+    public static LanguageModel load() {
         return LanguageModel.load(path(), EngineOptions.builder().threads(2).build());
     }
 }
