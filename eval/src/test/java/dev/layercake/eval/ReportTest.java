@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.Set;
 import javax.imageio.ImageIO;
@@ -40,6 +41,54 @@ final class ReportTest {
         assertThat(lines).hasSize(4);
         assertThat(lines.getFirst()).startsWith("policy").contains("window", "512  1024", "95 %");
         assertThat(lines.get(2)).contains("3.2%", "50%", "22-78", "8");
+    }
+
+    @Test
+    void othersAreComparedWithFullOnTheSameQuestions() {
+        Summary summary = summary();
+        assertThat(summary.baseline()).isEqualTo("full");
+        assertThat(summary.rows().getFirst().difference()).isNull();
+        Summary.Difference small = Objects.requireNonNull(summary.rows().get(1).difference());
+        assertThat(small.mean()).isEqualTo(-0.5);
+        assertThat(small.samples()).isEqualTo(8);
+        assertThat(small.interval().low()).isBetween(-0.9, -0.7);
+        assertThat(small.isSure()).isTrue();
+        assertThat(Table.lines(summary).get(2)).contains("-50%").endsWith("*");
+        assertThat(summary.doubt()).isEmpty();
+    }
+
+    @Test
+    void whereTheFullCacheFailsThereIsDoubt() {
+        Evaluation tasks = new Evaluation("tasks", List.of(), new LinkedHashMap<>(), Evaluation.View.table("length"));
+        List<Outcome> wrong = List.of(
+                ResultsFileTest.Samples.outcome("a", "full", "", 0, "4821", ResultsFileTest.Samples.labels("1", "0%")));
+        assertThat(Summary.of(tasks, new LinkedHashMap<>(), wrong).doubt())
+                .hasValueSatisfying(doubt -> assertThat(doubt).contains("0%"));
+    }
+
+    @Test
+    void gradedTasksCountTheSame() {
+        Evaluation graded = new Evaluation("suite", List.of(), new LinkedHashMap<>(), Evaluation.View.scores("length"));
+        List<Outcome> outcomes = new ArrayList<>();
+        for (int index = 0; index < 3; index++) {
+            outcomes.add(ResultsFileTest.Samples.outcome(
+                    "a" + index, "full", "", 1, "x", ResultsFileTest.Samples.labels("1", "0%")));
+        }
+        outcomes.add(
+                ResultsFileTest.Samples.outcome("b", "full", "", 0, "x", ResultsFileTest.Samples.labels("2", "0%")));
+        Summary summary = Summary.of(graded, new LinkedHashMap<>(), outcomes);
+        assertThat(summary.rows().getFirst().all().accuracy()).isEqualTo(0.5);
+        assertThat(Table.lines(summary).getFirst()).contains("mean");
+    }
+
+    @Test
+    void anOlderReportGoesAndResultsStay(@TempDir Path folder) throws IOException {
+        Report.write(summary(), folder);
+        Files.writeString(folder.resolve("results.jsonl"), "");
+        Report.remove(folder);
+        try (var files = Files.list(folder)) {
+            assertThat(files).containsExactly(folder.resolve("results.jsonl"));
+        }
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 final class ShareIntervalTest {
@@ -33,6 +34,26 @@ final class ShareIntervalTest {
     void moreSuccessesThanTrialsAreNonsense() {
         assertThatThrownBy(() -> ShareInterval.of(3, 2)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> ShareInterval.of(-1, 2)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void theBootstrapIsTheSameEveryTimeAndAboutTheNormalOne() {
+        double[] scores = new double[400];
+        for (int i = 0; i < scores.length; i++) {
+            scores[i] = i % 5 / 4.0;
+        }
+        ShareInterval interval = ShareInterval.bootstrap(List.of(scores));
+        assertThat(ShareInterval.bootstrap(List.of(scores))).isEqualTo(interval);
+        // The scores' standard deviation is sqrt(1/8), that of their mean a twentieth of it.
+        double reach = 1.96 * Math.sqrt(1 / 8.0) / 20;
+        assertThat(interval.low()).isEqualTo(0.5 - reach, within(0.003));
+        assertThat(interval.high()).isEqualTo(0.5 + reach, within(0.003));
+    }
+
+    @Test
+    void groupsCountTheSameHoweverManyTheyHold() {
+        ShareInterval interval = ShareInterval.bootstrap(List.of(new double[] {1}, new double[100]));
+        assertThat(interval).isEqualTo(new ShareInterval(0.5, 0.5));
     }
 
     private static void check(int successes, int trials, double low, double high) {
