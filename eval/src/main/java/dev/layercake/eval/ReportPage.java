@@ -2,6 +2,7 @@ package dev.layercake.eval;
 
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** A summary as a page: table, charts and heat maps. */
 final class ReportPage {
@@ -15,13 +16,20 @@ final class ReportPage {
         String title = summary.title() + ": " + summary.setup().getOrDefault("model", "");
         Markup body = new Markup();
         body.element("h1", title);
+        boolean graded = summary.view().graded();
         body.element(
                 "p",
-                "Right answers by policy and budget. A budget counts entries per head and layer, window included, as a"
-                        + " share of the prompt where it is a percentage; KV is the memory held at the end against that of"
-                        + " the full cache, in whole pages; behind each share stands its 95 % interval (Wilson).",
+                (graded ? "Mean scores" : "Right answers")
+                        + " by policy and budget. A budget counts entries per head and"
+                        + " layer, window included, as a share of the prompt where it is a percentage; KV is the memory held"
+                        + " at the end against that of the full cache, in whole pages; behind each figure stands its 95 %"
+                        + " interval ("
+                        + (graded ? "bootstrap; of right or wrong answers Wilson" : "Wilson")
+                        + (compared() ? "), behind each difference that of a paired bootstrap" : ")")
+                        + ".",
                 "class",
                 "faint");
+        summary.doubt().ifPresent(doubt -> body.element("p", "Note: " + doubt + ".", "class", "bad"));
         table(body);
         charts(body);
         heatMaps(body);
@@ -38,7 +46,10 @@ final class ReportPage {
             body.element("th", head);
         }
         summary.columns().forEach(column -> body.element("th", column));
-        body.element("th", "all").element("th", "n");
+        body.element("th", summary.view().graded() ? "mean" : "all").element("th", "n");
+        if (compared()) {
+            body.element("th", "difference to " + summary.baseline());
+        }
         if (summary.hasAnswersInWindows()) {
             body.element("th", "in window");
         }
@@ -54,12 +65,28 @@ final class ReportPage {
             }
             share(body, row.all());
             body.element("td", Integer.toString(row.all().samples()));
+            if (compared()) {
+                difference(body, row.difference());
+            }
             if (summary.hasAnswersInWindows()) {
                 body.element("td", Integer.toString(row.inWindow()));
             }
             body.close();
         }
         body.close().close();
+    }
+
+    private boolean compared() {
+        return summary.rows().stream().anyMatch(row -> row.difference() != null);
+    }
+
+    private static void difference(Markup body, Summary.@Nullable Difference difference) {
+        List<String> written = Table.difference(difference);
+        String sure = difference == null || !difference.isSure() ? "" : difference.mean() > 0 ? "good" : "bad";
+        body.open("td", "class", sure)
+                .text(written.getFirst() + " ")
+                .element("small", written.getLast())
+                .close();
     }
 
     private static void share(Markup body, Summary.Tally tally) {
@@ -79,7 +106,7 @@ final class ReportPage {
             return;
         }
         LineChart chart = new LineChart(summary);
-        body.element("h2", "Right answers by budget");
+        body.element("h2", (summary.view().graded() ? "Mean scores" : "Right answers") + " by budget");
         key(body, summary.policies());
         body.open("div", "class", "row");
         figure(body, "all", chart.draw("All answers by budget", Summary.Row::all));

@@ -74,14 +74,13 @@ public record Summary(
             return new Tally(all.samples, all.correct, mean, true, interval(scores, all.correct, true));
         }
 
-        /** Right or wrong answers of one column have the interval that is good for few of them. */
+        /** Right or wrong answers have the interval that is good for few of them, unless columns of different sizes count alike. */
         private static ShareInterval interval(List<double[]> groups, int correct, boolean graded) {
-            long between = groups.stream()
-                    .flatMapToDouble(Arrays::stream)
-                    .filter(score -> score > 0 && score < 1)
-                    .count();
+            boolean between = groups.stream().flatMapToDouble(Arrays::stream).anyMatch(score -> score > 0 && score < 1);
+            boolean even =
+                    groups.stream().mapToInt(group -> group.length).distinct().count() <= 1;
             boolean none = groups.stream().anyMatch(group -> group.length == 0);
-            return graded && !none && (between > 0 || groups.size() > 1)
+            return graded && !none && (between || !even)
                     ? ShareInterval.bootstrap(groups)
                     : ShareInterval.of(
                             correct,

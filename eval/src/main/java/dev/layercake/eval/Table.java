@@ -70,7 +70,7 @@ public final class Table {
     }
 
     /** "-12%" and "-21..-3 *". */
-    private static List<String> difference(Summary.@Nullable Difference difference) {
+    static List<String> difference(Summary.@Nullable Difference difference) {
         if (difference == null) {
             return List.of("", "");
         }
@@ -78,7 +78,7 @@ public final class Table {
         return List.of(
                 String.format(Locale.ROOT, "%+.0f%%", difference.mean() * 100),
                 String.format(Locale.ROOT, "%+.0f..%+.0f", interval.low() * 100, interval.high() * 100)
-                        + (difference.isSure() ? " *" : "  "));
+                        + (difference.isSure() ? " *" : ""));
     }
 
     /** "83%". */
