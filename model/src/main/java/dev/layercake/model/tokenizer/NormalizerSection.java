@@ -40,6 +40,8 @@ final class NormalizerSection {
             case "NFD" -> TextRule.form(Normalizer.Form.NFD);
             case "NFKC" -> TextRule.form(Normalizer.Form.NFKC);
             case "NFKD" -> TextRule.form(Normalizer.Form.NFKD);
+            case "Nmt" -> TextRule.cleanAsNmt();
+            case "ByteLevel" -> TextRule.bytes();
             case "Lowercase" -> TextRule.lowercase();
             case "StripAccents" -> TextRule.without(c -> Unicode.isOf(c, Unicode.MARKS));
             case "Strip" ->
@@ -49,7 +51,7 @@ final class NormalizerSection {
             case "BertNormalizer" -> bert(node);
             default ->
                 throw LayercakeException.badModel("tokenizer.json has a normalizer of the kind " + Quote.of(type)
-                        + ", which is not supported; known are NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents,"
+                        + ", which is not supported; known are NFC, NFD, NFKC, NFKD, Nmt, ByteLevel, Lowercase, Strip, StripAccents,"
                         + " Prepend, Replace, BertNormalizer and sequences of them.");
         };
     }

@@ -1,5 +1,6 @@
 package dev.layercake.model.tokenizer;
 
+import java.nio.charset.StandardCharsets;
 import java.text.Normalizer;
 import java.util.List;
 import java.util.function.IntPredicate;
@@ -127,6 +128,41 @@ interface TextRule {
                     .filter(c -> c != 0 && c != 0xFFFD && !isControl(c))
                     .forEach(c -> out.appendCodePoint(Unicode.isSpace(c) ? ' ' : c));
             return out.toString();
+        };
+    }
+
+    /** NMT's cleaning: some control characters go, others and characters without width become a blank. */
+    static TextRule cleanAsNmt() {
+        return (text, work) -> {
+            StringBuilder out = new StringBuilder(text.length());
+            text.codePoints()
+                    .filter(c -> !isDroppedByNmt(c))
+                    .forEach(c -> out.appendCodePoint(isBlankToNmt(c) ? ' ' : c));
+            return out.toString();
+        };
+    }
+
+    private static boolean isDroppedByNmt(int c) {
+        return (c >= 1 && c <= 8) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
+    }
+
+    private static boolean isBlankToNmt(int c) {
+        return switch (c) {
+            case '\t', '\n', '\f', '\r', 0x1680, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD -> true;
+            default -> c >= 0x200B && c <= 0x200F;
+        };
+    }
+
+    /** The bytes of a text, written in {@link ByteAlphabet}. */
+    static TextRule bytes() {
+        return (text, work) -> {
+            byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+            work.watch.made(utf8.length);
+            char[] characters = new char[utf8.length];
+            for (int i = 0; i < utf8.length; i++) {
+                characters[i] = ByteAlphabet.characterOf(utf8[i] & 0xFF);
+            }
+            return new String(characters);
         };
     }
 
