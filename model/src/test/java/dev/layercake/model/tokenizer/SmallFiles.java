@@ -32,7 +32,8 @@ final class SmallFiles {
             WORD_PIECE,
             BYTE_PAIR.formatted("{\"type\":\"Lowercase\"}", "{\"type\":\"Whitespace\"}", "false"),
             BYTE_PAIR.formatted("{\"type\":\"Nmt\"}", "null", "false"),
-            BYTE_PAIR.formatted("{\"type\":\"ByteLevel\"}", "{\"type\":\"Digits\",\"individual_digits\":false}", "false"),
+            BYTE_PAIR.formatted(
+                    "{\"type\":\"ByteLevel\"}", "{\"type\":\"Digits\",\"individual_digits\":false}", "false"),
             BYTE_PAIR.formatted("{\"type\":\"NFD\"}", "{\"type\":\"WhitespaceSplit\"}", "true"),
             BYTE_PAIR.formatted(
                     "{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}",
