@@ -19,13 +19,14 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Matrix products of every dtype against the machine's limits, all in one process: memory reads per second for one
- * token (decode), fused multiplications and additions per second for many (prefill). Absolute figures move with whatever
+ * token (decode), fused multiplications and additions per second for a few and for many (prefill). Absolute figures move with whatever
  * else the machine does; the shares of the limits move less. Arguments: seconds per row (2), threads (2), a dtype (all).
  */
 public final class KernelThroughput {
     private static final int DECODE_OUTPUTS = 32768;
     private static final int INPUTS = 2048;
     private static final int TOKENS = 512;
+    private static final int[] FEW_AND_MANY = {2, 4, 8, 128, TOKENS};
     private static final int PREFILL_OUTPUTS = 8192;
     private static final int FUSED_STEPS = 1_000_000;
     private static final int FUSED_SUMS = 12;
@@ -71,12 +72,16 @@ public final class KernelThroughput {
                     gigabytes,
                     () -> kernels.matmul(weights, token, logits, workers),
                     gigabytes);
-            compare(
-                    type + " prefill GFLOP/s",
-                    () -> workers.run((worker, count) -> fuse(worker)),
-                    2e-9 * FUSED_STEPS * FUSED_SUMS * FLOATS.length() * workers.count(),
-                    () -> kernels.matmul(layer, x, out, workers),
-                    2e-9 * TOKENS * INPUTS * PREFILL_OUTPUTS);
+            for (int tokens : FEW_AND_MANY) {
+                Tensor rows = x.slice(0, tokens);
+                Tensor products = out.slice(0, tokens);
+                compare(
+                        type + " " + tokens + " rows GFLOP/s",
+                        () -> workers.run((worker, count) -> fuse(worker)),
+                        2e-9 * FUSED_STEPS * FUSED_SUMS * FLOATS.length() * workers.count(),
+                        () -> kernels.matmul(layer, rows, products, workers),
+                        2e-9 * tokens * INPUTS * PREFILL_OUTPUTS);
+            }
         }
     }
 

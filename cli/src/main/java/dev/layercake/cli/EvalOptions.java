@@ -12,6 +12,9 @@ import picocli.CommandLine.Option;
 
 /** The options that evaluations share. */
 final class EvalOptions {
+    private static final String TRAINED = "trained";
+    private static final String BEGUN = "begun";
+
     @Option(
             names = "--lengths",
             split = ",",
@@ -51,9 +54,11 @@ final class EvalOptions {
             names = "--phrasings",
             paramLabel = "WHICH",
             description =
-                    "Sentences and questions as the bundled model was trained on (trained, default), or new ones (new)."
-                            + " Names and words are new to it always.")
-    String phrasings = "trained";
+                    "Sentences and questions as the bundled model was trained on (trained, its default), new ones (new),"
+                            + " or new ones where the answer's first words are given (begun, the default of other models): small chat"
+                            + " models come to the point then, and base models complete a sentence.")
+    @Nullable
+    String phrasings;
 
     @Option(
             names = "--compress",
@@ -67,8 +72,10 @@ final class EvalOptions {
             names = "--scoring",
             paramLabel = "HOW",
             description =
-                    "exact (default), or contains: the facts asked for occur in the answer, for talkative models.")
-    String scoring = "exact";
+                    "exact (default of the bundled model), or contains (of others): the facts asked for occur in the answer, for"
+                            + " talkative models.")
+    @Nullable
+    String scoring;
 
     @Option(
             names = "--skip-in-window",
@@ -76,14 +83,25 @@ final class EvalOptions {
                     + " that it always keeps: no policy can lose it there.")
     boolean skipInWindow;
 
-    SyntheticTasks.Options tasks() {
+    /**
+     * What was asked for.
+     *
+     * @param bundled whether it is asked of the bundled model, which knows these tasks and answers with a word
+     */
+    SyntheticTasks.Options tasks(boolean bundled) {
+        String phrased = phrasings != null ? phrasings : bundled ? TRAINED : BEGUN;
+        if (!List.of(TRAINED, "new", BEGUN).contains(phrased)) {
+            throw LayercakeException.badInput(
+                    "--phrasings cannot be '" + phrased + "'; possible are trained, new and begun.");
+        }
         return new SyntheticTasks.Options(
                 samples,
                 seed,
                 haystack,
                 choice("--question", question, "end", "before").equals("before"),
-                choice("--phrasings", phrasings, "trained", "new").equals("new"),
-                TextMatch.parse(scoring));
+                !phrased.equals(TRAINED),
+                phrased.equals(BEGUN),
+                scoring != null ? TextMatch.parse(scoring) : bundled ? TextMatch.EXACT : TextMatch.CONTAINS);
     }
 
     Compression compression() {

@@ -37,12 +37,13 @@ final class EvalRun {
 
     /** Texts that are made here. */
     int run(EvalOptions options, Function<SyntheticTasks, Evaluation> make) {
-        SyntheticTasks.Options texts = options.tasks();
+        options.tasks(true); // what is wrong with the options is said before a model is loaded
         return run(options.compression(), options.skipInWindow, language -> {
             for (int length : options.lengths) {
                 requireLength(length, language);
             }
-            return make.apply(new SyntheticTasks(new PromptEncoder(language.model()), texts));
+            boolean bundled = language.model().name().equals(Installation.BUNDLED);
+            return make.apply(new SyntheticTasks(new PromptEncoder(language.model()), options.tasks(bundled)));
         });
     }
 

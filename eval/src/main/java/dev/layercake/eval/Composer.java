@@ -30,11 +30,19 @@ final class Composer {
      *     tokenizer cuts sentences as it cuts the whole, and never exceeded
      * @param depth where the first asked sentence lies: 0 at the beginning, 1 right before the question; empty for anywhere
      * @param askedBefore whether the question stands before the text as well
+     * @param begun whether the answer's first words are given
      * @throws LayercakeException (bad input) if there is no room for what is planted
      */
-    Prompt compose(Planted planted, int tokens, OptionalDouble depth, boolean askedBefore, SplittableRandom random) {
+    Prompt compose(
+            Planted planted,
+            int tokens,
+            OptionalDouble depth,
+            boolean askedBefore,
+            boolean begun,
+            SplittableRandom random) {
+        Prompt.Form form = Prompt.Form.MESSAGE.answering(begun ? planted.answerBegins() : "");
         int room = tokens - END - encoder.count(planted.answer());
-        Prompt bare = new Prompt(plantedText(planted), planted.question(), askedBefore);
+        Prompt bare = new Prompt(plantedText(planted), planted.question(), askedBefore, form);
         int gap = room - encoder.encode(bare).count();
         if (gap < 0) {
             throw LayercakeException.badInput(
@@ -44,7 +52,7 @@ final class Composer {
         List<String> filler = filler(prose.begin(random.split()), gap);
         List<String> all = mix(planted, filler, depth, random);
         while (true) {
-            Prompt prompt = new Prompt(String.join("", all), planted.question(), askedBefore);
+            Prompt prompt = new Prompt(String.join("", all), planted.question(), askedBefore, form);
             if (filler.isEmpty() || encoder.encode(prompt).count() <= room) {
                 return prompt;
             }

@@ -53,7 +53,7 @@ public record Demo(String text, List<List<String>> sentences, List<Sample> sampl
                 facts.stream().flatMap(fact -> fact.others().stream()).toList();
         Planted all = new Planted(asked, others, longest.question(), longest.answer(), longest.facts());
         Prompt prompt = new Composer(encoder, new Chronicle(language))
-                .compose(all, tokens, OptionalDouble.of(0.4), false, random);
+                .compose(all, tokens, OptionalDouble.of(0.4), false, false, random);
         List<Sample> samples = new ArrayList<>();
         for (Planted fact : facts) {
             SequencedMap<String, String> labels = new LinkedHashMap<>();

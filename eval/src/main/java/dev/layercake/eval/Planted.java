@@ -17,4 +17,14 @@ record Planted(List<String> asked, List<String> others, String question, String 
         others = List.copyOf(others);
         facts = List.copyOf(facts);
     }
+
+    /**
+     * What an answer begins with where one sentence of the text says it and the answer is nothing but its fact: the sentence up to
+     * that fact, " The code of Ivan is"; empty for other questions.
+     */
+    String answerBegins() {
+        String fact = facts.getFirst();
+        int place = asked.size() == 1 ? asked.getFirst().indexOf(" " + fact) : -1;
+        return place > 0 && answer.strip().equals(fact) ? asked.getFirst().substring(0, place) : "";
+    }
 }

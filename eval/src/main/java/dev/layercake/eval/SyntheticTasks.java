@@ -34,6 +34,8 @@ public final class SyntheticTasks {
      * @param askedBefore whether the question stands before the text as well as behind it
      * @param newPhrasings whether sentences and questions are phrased as the bundled model has not seen them; the words in
      *     them it has never seen
+     * @param begun whether the answer's first words are given, up to what is asked for, where a sentence of the text has them: small
+     *     chat models come to the point then, and base models complete a sentence
      * @param scoring how answers are judged
      */
     public record Options(
@@ -42,6 +44,7 @@ public final class SyntheticTasks {
             @Nullable Path haystack,
             boolean askedBefore,
             boolean newPhrasings,
+            boolean begun,
             Scoring scoring) {
         public Options {
             if (samples < 1 || samples > 100_000) {
@@ -52,7 +55,7 @@ public final class SyntheticTasks {
 
         /** Generated prose, the question behind it, exact scoring. */
         public static Options of(int samples, long seed) {
-            return new Options(samples, seed, null, false, false, TextMatch.EXACT);
+            return new Options(samples, seed, null, false, false, false, TextMatch.EXACT);
         }
     }
 
@@ -109,7 +112,8 @@ public final class SyntheticTasks {
         setup.put("seed", Long.toString(options.seed()));
         setup.put("haystack", prose.identity());
         setup.put("question", options.askedBefore() ? "before" : "end");
-        setup.put("phrasings", options.newPhrasings() ? "new" : "trained");
+        setup.put(
+                "phrasings", (options.newPhrasings() ? "new" : "trained") + (options.begun() ? ", answer begun" : ""));
         setup.put("scoring", options.scoring().label());
         setup.put("language", language.digest());
         return new Evaluation(name, new Samples(cells), setup, view);
@@ -137,7 +141,8 @@ public final class SyntheticTasks {
     private Sample sample(Cell cell) {
         SplittableRandom random = random(cell.id());
         Planted planted = cell.family().plant(new Draw(language, random.split()), cell.tokens());
-        Prompt prompt = composer.compose(planted, cell.tokens(), cell.depth(), options.askedBefore(), random);
+        Prompt prompt =
+                composer.compose(planted, cell.tokens(), cell.depth(), options.askedBefore(), options.begun(), random);
         SequencedMap<String, String> labels = new LinkedHashMap<>();
         labels.put("family", cell.family().label());
         labels.put("length", Integer.toString(cell.tokens()));

@@ -147,7 +147,7 @@ final class SyntheticTasksTest {
 
     @Test
     void askedBeforeMeansAskedTwice() {
-        SyntheticTasks.Options before = new SyntheticTasks.Options(3, 1, null, true, false, TextMatch.EXACT);
+        SyntheticTasks.Options before = new SyntheticTasks.Options(3, 1, null, true, false, false, TextMatch.EXACT);
         for (Sample sample : new SyntheticTasks(encoder, before)
                 .families(List.of(TaskFamily.LOOKUP), List.of(LENGTH))
                 .samples()) {
@@ -160,7 +160,7 @@ final class SyntheticTasksTest {
 
     @Test
     void newPhrasingsAreOthers() {
-        SyntheticTasks.Options unseen = new SyntheticTasks.Options(3, 1, null, false, true, TextMatch.EXACT);
+        SyntheticTasks.Options unseen = new SyntheticTasks.Options(3, 1, null, false, true, false, TextMatch.EXACT);
         Evaluation evaluation = new SyntheticTasks(encoder, unseen).needle(List.of(300), List.of(0.5));
         assertThat(evaluation.samples())
                 .allMatch(sample -> sample.prompt().question().startsWith(" Please find the "));
@@ -175,7 +175,7 @@ final class SyntheticTasksTest {
         }
         Files.writeString(folder.resolve("one.txt"), text);
         Files.writeString(folder.resolve("ignored.md"), "Not prose.");
-        SyntheticTasks.Options files = new SyntheticTasks.Options(4, 1, folder, false, false, TextMatch.EXACT);
+        SyntheticTasks.Options files = new SyntheticTasks.Options(4, 1, folder, false, false, false, TextMatch.EXACT);
         Evaluation evaluation = new SyntheticTasks(encoder, files).needle(List.of(400), List.of(0.5));
         for (Sample sample : evaluation.samples()) {
             assertThat(sample.prompt().text())
@@ -200,7 +200,7 @@ final class SyntheticTasksTest {
                 System.getProperty("layercake.shared", root.resolve("../shared").toString());
         Path essays = Path.of(shared, "data", "needle", "PaulGrahamEssays");
         assumeTrue(Files.isDirectory(essays), "skipped: there is no folder " + essays);
-        SyntheticTasks.Options files = new SyntheticTasks.Options(2, 1, essays, false, false, TextMatch.EXACT);
+        SyntheticTasks.Options files = new SyntheticTasks.Options(2, 1, essays, false, false, false, TextMatch.EXACT);
         Evaluation evaluation = new SyntheticTasks(encoder, files).needle(List.of(1500), List.of(0.1, 0.9));
         for (Sample sample : evaluation.samples()) {
             assertThat(encoder.encode(sample.prompt()).count() + encoder.count(sample.answer()) + 1)
@@ -250,5 +250,23 @@ final class SyntheticTasksTest {
     private static String lastWord(String question) {
         String words = question.replaceAll("[.?]$", "");
         return words.substring(words.lastIndexOf(' ') + 1);
+    }
+
+    @Test
+    void anAnswerThatIsBegunGoesOnWithWhatIsAskedFor() {
+        SyntheticTasks.Options begun = new SyntheticTasks.Options(2, 1, null, false, true, true, TextMatch.CONTAINS);
+        for (Sample sample : new SyntheticTasks(encoder, begun)
+                .needle(List.of(256), List.of(0.0, 1.0))
+                .samples()) {
+            String begins = sample.prompt().form().answerBegins();
+            assertThat(begins).isNotBlank();
+            assertThat(sample.prompt().text()).contains(begins + sample.answer());
+            assertThat(encoder.encode(sample.prompt()).count()).isLessThanOrEqualTo(256);
+        }
+        for (Sample sample : new SyntheticTasks(encoder, begun)
+                .families(List.of(TaskFamily.HOPS), List.of(512))
+                .samples()) {
+            assertThat(sample.prompt().form().answerBegins()).isEmpty();
+        }
     }
 }
