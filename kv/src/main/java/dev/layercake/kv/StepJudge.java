@@ -139,7 +139,7 @@ final class StepJudge {
                 }
             }
         });
-        if (scorer.sharedByHeads()) {
+        if (policy.sharedByHeads()) {
             share(layer.head(0).length() - window);
         }
         workers.run((worker, count) -> {

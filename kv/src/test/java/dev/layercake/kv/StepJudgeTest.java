@@ -105,4 +105,34 @@ class StepJudgeTest {
             assertThat(held(sequence, 2).length + held(sequence, 3).length).isEqualTo(24);
         }
     }
+
+    /** All heads of a layer hold the same tokens, after the prompt and however many tokens come; without it they do not. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "cake(budget=12,window=2)",
+                "cake(budget=12,window=2,order=official)",
+                "snapkv(budget=12,window=2)+every(steps=3)",
+                "h2o(budget=12)",
+                "pyramidkv(budget=12,window=2)",
+                "expected(budget=12)"
+            })
+    void headsThatShareKeepTheSameTokens(String spec) {
+        int modifier = spec.indexOf('+');
+        String shared =
+                modifier < 0 ? spec + "+shared" : spec.substring(0, modifier) + "+shared" + spec.substring(modifier);
+        try (ToySequence alone = ToySequence.planned(LAYOUT, 2, Policies.parse(spec), 50, 9, 9);
+                ToySequence together = ToySequence.planned(LAYOUT, 2, Policies.parse(shared), 50, 9, 9)) {
+            alone.prompt(50);
+            together.prompt(50);
+            together.steps(4);
+            for (int layer = 0; layer < LAYOUT.layers(); layer++) {
+                int[] first = held(together, layer * LAYOUT.kvHeads());
+                for (int head = 1; head < LAYOUT.kvHeads(); head++) {
+                    assertThat(held(together, layer * LAYOUT.kvHeads() + head)).containsExactly(first);
+                }
+            }
+            assertThat(held(alone, 0)).isNotEqualTo(held(alone, 1));
+        }
+    }
 }

@@ -33,6 +33,16 @@ final class Modifiers {
                             Parameter.whole("skip", "0", 0, 1_000_000, "first layers whose heads do not compete"))),
             Modifiers::ada);
 
+    private static final Modifier SHARED = new Modifier(
+            new Description(
+                    "shared",
+                    "Lets the heads of a layer decide together: all keep the same tokens, the best by the mean of their scores.",
+                    "as before",
+                    "none",
+                    "as TOVA shares its choice, Oren et al., arXiv 2401.06104",
+                    List.of()),
+            Modifiers::shared);
+
     private static final Modifier CRITICAL = new Modifier(
             new Description(
                     "critical",
@@ -127,8 +137,8 @@ final class Modifiers {
                             PrecisionMethods.SLOW)),
             Modifiers::lowbit);
 
-    static final List<Modifier> ALL =
-            List.of(ADA, CRITICAL, CHUNKS, CHUNKWISE, BLOCKWISE, EVERY, REROTATE, LOWBIT, LearnedMethods.BAKLAVA);
+    static final List<Modifier> ALL = List.of(
+            ADA, SHARED, CRITICAL, CHUNKS, CHUNKWISE, BLOCKWISE, EVERY, REROTATE, LOWBIT, LearnedMethods.BAKLAVA);
 
     private Modifiers() {}
 
@@ -169,6 +179,27 @@ final class Modifiers {
             settings.remove("skip");
         }
         return policy.withAllocator(heads).withSpec(policy.spec() + "+" + settings.spec());
+    }
+
+    private static KvPolicy shared(KvPolicy policy, Settings settings) {
+        if (!policy.evicts() || policy.allocator().budget(1) == Integer.MAX_VALUE) {
+            throw settings.refused(
+                    "nothing is chosen in " + policy.name() + ", which keeps all; put it after another policy.");
+        }
+        if (policy.sharedByHeads() || !policy.scorer().judgesEntries()) {
+            throw settings.refused(
+                    policy.name() + " keeps the same tokens in all heads of a layer already; leave it out.");
+        }
+        if (!(policy.selection() instanceof BestScores)) {
+            throw settings.refused(policy.name()
+                    + " has a way of choosing already; give one of shared, critical, chunks, chunkwise and blockwise.");
+        }
+        if (policy.allocator().ragged()) {
+            throw settings.refused("heads that keep the same tokens cannot have budgets of their own, but "
+                    + policy.name() + " divides the budget among them; leave one of them out.");
+        }
+        refuseReplay(policy, settings);
+        return selecting(policy, settings, new SharedScores());
     }
 
     private static KvPolicy critical(KvPolicy policy, Settings settings) {
@@ -262,7 +293,7 @@ final class Modifiers {
         }
         if (!(policy.selection() instanceof BestScores)) {
             throw settings.refused(policy.name()
-                    + " has a way of choosing already; give one of critical, chunks, chunkwise and blockwise.");
+                    + " has a way of choosing already; give one of shared, critical, chunks, chunkwise and blockwise.");
         }
         refuseReplay(policy, settings);
         if (policy.schedule().prompt() == Schedule.Cut.CASCADE) {

@@ -86,6 +86,10 @@ class PoliciesTest {
             full+ada | Policy ada: there is no budget to divide in full; put it after another policy.
             tova+ada | Policy ada: tova keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
             streaming+ada | Policy ada: streaming keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
+            tova+shared | Policy shared: tova keeps the same tokens in all heads of a layer already; leave it out.
+            full+shared | Policy shared: nothing is chosen in full, which keeps all; put it after another policy.
+            snapkv+ada+shared | Policy shared: heads that keep the same tokens cannot have budgets of their own, but snapkv+ada divides the budget among them; leave one of them out.
+            snapkv+shared+ada | Policy ada: snapkv+shared keeps the same tokens in all heads of a layer, so there is nothing to divide; put it after another policy.
             cake+ada+ada | Policy ada: it is given twice; give it once.
                         cake+ | The policy "cake+" cannot be read: expected the name of a policy, found the end of the text; write it like cake(budget=1024,window=32).
             cake+ada x | The policy "cake+ada x" cannot be read: expected '(' or the end, found 'x' at character 10; write it like cake(budget=1024,window=32).
@@ -101,7 +105,7 @@ class PoliciesTest {
             snapkv+ada+chunks | Policy chunks: passages are the same in all heads of a layer, so there is nothing to divide; leave out what divides the budget among heads.
             snapkv+ada+blockwise | Policy blockwise: parts of a text are judged anew, but +ada divides the budget by scores of the whole text; leave one of them out.
             snapkv+chunkwise+ada | Policy ada: heads compete by scores of the whole text, but snapkv+chunkwise judges parts of it; leave one of them out.
-            snapkv+critical+blockwise | Policy blockwise: snapkv+critical has a way of choosing already; give one of critical, chunks, chunkwise and blockwise.
+            snapkv+critical+blockwise | Policy blockwise: snapkv+critical has a way of choosing already; give one of shared, critical, chunks, chunkwise and blockwise.
             streaming(positions=slot)+rerotate | Policy rerotate: streaming has a rule for positions already; give one.
             expected(budget=20,window=17) | Policy expected: budget=20 does not hold sinks=4 and window=17; make it at least 21.
             lagkv(budget=4) | Policy lagkv: budget=4 does not hold sinks=4; the budget counts them too, so make it at least 5 or lower sinks.
