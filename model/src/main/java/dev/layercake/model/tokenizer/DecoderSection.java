@@ -9,9 +9,9 @@ import java.util.List;
 import tools.jackson.databind.JsonNode;
 
 /**
- * The {@code decoder} section of a tokenizer.json, read into a {@link PieceDecoder}. Known: ByteLevel, Metaspace, and
- * sequences of Replace (a literal), ByteFallback, Fuse and Strip (at the start), which is what the tokenizers of language
- * models use; anything else is refused by name.
+ * The {@code decoder} section of a tokenizer.json, read into a {@link PieceDecoder}. Known: ByteLevel, Metaspace,
+ * WordPiece and BPEDecoder by themselves, and sequences of Replace (a literal), ByteFallback, Fuse and Strip (at the start),
+ * which is what the tokenizers of language models use; anything else is refused by name.
  */
 final class DecoderSection {
     private final List<Replacement> replacements = new ArrayList<>();
@@ -23,6 +23,22 @@ final class DecoderSection {
     private DecoderSection() {}
 
     static PieceDecoder parse(JsonNode decoder) {
+        switch (decoder.path("type").asString("none")) {
+            case "WordPiece" -> {
+                return new PieceDecoder.WordPiece(
+                        decoder.path("prefix").asString("##"), Section.flag(decoder, "cleanup", true));
+            }
+            case "BPEDecoder" -> {
+                String suffix = decoder.path("suffix").asString("</w>");
+                if (suffix.isEmpty()) {
+                    throw Section.refuse("has a BPEDecoder whose suffix is empty");
+                }
+                return new PieceDecoder.WordEnds(suffix);
+            }
+            default -> {
+                // One of those that may stand in a sequence.
+            }
+        }
         DecoderSection section = new DecoderSection();
         section.read(decoder);
         if (section.byteLevel) {
@@ -74,7 +90,7 @@ final class DecoderSection {
 
     private static LayercakeException refuse(String what) {
         return LayercakeException.badModel("tokenizer.json has a decoder of the kind " + Quote.of(what)
-                + ", which is not supported; known are ByteLevel, Metaspace and sequences of Replace, ByteFallback, Fuse"
-                + " and Strip.");
+                + ", which is not supported; known are ByteLevel, Metaspace, WordPiece and BPEDecoder by themselves,"
+                + " and sequences of Replace, ByteFallback, Fuse and Strip at the start.");
     }
 }

@@ -18,6 +18,16 @@ sealed interface PieceDecoder {
      */
     void append(String piece, boolean first, Utf8Assembler bytes, StringBuilder out);
 
+    /** Whether a piece means something else at the end of a text, so that it is known only with the next one. */
+    default boolean waitsForNext(String piece) {
+        return false;
+    }
+
+    /** Appends a piece that waited for a next one, and none came. */
+    default void appendLast(String piece, StringBuilder out) {
+        throw new IllegalStateException("no piece waits");
+    }
+
     /** Up to {@code count} characters {@code content} at the beginning of a text that are not part of it. */
     record LeadingStrip(char content, int count) {
         static final LeadingStrip NONE = new LeadingStrip(' ', 0);
@@ -96,6 +106,79 @@ sealed interface PieceDecoder {
             int high = Character.digit(piece.charAt(3), 16);
             int low = Character.digit(piece.charAt(4), 16);
             return high < 0 || low < 0 ? -1 : high << 4 | low;
+        }
+    }
+
+    /**
+     * WordPiece: a piece goes on a word if it begins with {@code prefix}, else it begins one after a blank.
+     *
+     * @param tidied whether the blanks go that stand before marks and English contractions
+     */
+    record WordPiece(String prefix, boolean tidied) implements PieceDecoder {
+        @Override
+        public boolean replacesEachByte() {
+            return false;
+        }
+
+        @Override
+        public LeadingStrip leadingStrip() {
+            return LeadingStrip.NONE;
+        }
+
+        @Override
+        public void append(String piece, boolean first, Utf8Assembler bytes, StringBuilder out) {
+            String text = piece;
+            if (!first) {
+                text = piece.startsWith(prefix) ? piece.substring(prefix.length()) : " " + piece;
+            }
+            if (tidied) {
+                for (Replacement blank : BLANKS) {
+                    text = text.replace(blank.from(), blank.to());
+                }
+            }
+            out.append(text);
+        }
+
+        // In the order of the library: what one makes, the next may change.
+        private static final List<Replacement> BLANKS = List.of(
+                new Replacement(" .", "."),
+                new Replacement(" ?", "?"),
+                new Replacement(" !", "!"),
+                new Replacement(" ,", ","),
+                new Replacement(" ' ", "'"),
+                new Replacement(" n't", "n't"),
+                new Replacement(" 'm", "'m"),
+                new Replacement(" do not", " don't"),
+                new Replacement(" 's", "'s"),
+                new Replacement(" 've", "'ve"),
+                new Replacement(" 're", "'re"));
+    }
+
+    /** Pieces that end in {@code suffix} end a word, and a blank follows unless the text ends there. */
+    record WordEnds(String suffix) implements PieceDecoder {
+        @Override
+        public boolean replacesEachByte() {
+            return false;
+        }
+
+        @Override
+        public LeadingStrip leadingStrip() {
+            return LeadingStrip.NONE;
+        }
+
+        @Override
+        public boolean waitsForNext(String piece) {
+            return piece.contains(suffix);
+        }
+
+        @Override
+        public void append(String piece, boolean first, Utf8Assembler bytes, StringBuilder out) {
+            out.append(piece.replace(suffix, " "));
+        }
+
+        @Override
+        public void appendLast(String piece, StringBuilder out) {
+            out.append(piece.replace(suffix, ""));
         }
     }
 

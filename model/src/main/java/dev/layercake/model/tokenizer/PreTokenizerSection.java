@@ -94,12 +94,13 @@ final class PreTokenizerSection {
                 isolated(TextPattern.literal(Section.text(node, "delimiter")), Delimiter.REMOVED, false, next);
             case "BertPreTokenizer" ->
                 each(Unicode::isSpace, Delimiter.REMOVED, each(Unicode::isPunctuation, Delimiter.ISOLATED, next));
+            case "UnicodeScripts" -> new ScriptStage(next);
             case "Metaspace" -> metaspace(node, next);
             default ->
                 throw LayercakeException.badModel(
                         "tokenizer.json has a pre-tokenizer of the kind " + Quote.of(type)
                                 + ", which is not supported; known are ByteLevel, Split, Whitespace, WhitespaceSplit,"
-                                + " Punctuation, Digits, CharDelimiterSplit, BertPreTokenizer, Metaspace and sequences of them.");
+                                + " Punctuation, Digits, CharDelimiterSplit, BertPreTokenizer, UnicodeScripts, Metaspace and sequences of them.");
         };
     }
 

@@ -19,6 +19,9 @@ final class TextEncoder {
     private final BitSet neverProduced;
     private final AddedTokenFinder inText;
     private final AddedTokenFinder inNormalized;
+    /** Control tokens that are looked for in normalized text, by their own names. */
+    private final AddedTokenFinder asWritten;
+
     private final ConcurrentLinkedQueue<Workspace> idle = new ConcurrentLinkedQueue<>();
     private final AtomicInteger idleCount = new AtomicInteger();
 
@@ -48,6 +51,10 @@ final class TextEncoder {
         inText = new AddedTokenFinder(
                 plain, plain.stream().map(AddedToken::content).toList());
         inNormalized = new AddedTokenFinder(normalized, normalizedContents);
+        List<AddedToken> names =
+                normalized.stream().filter(token -> guarded.get(token.id())).toList();
+        asWritten = new AddedTokenFinder(
+                names, names.stream().map(AddedToken::content).toList());
     }
 
     /** Cuts a well-formed text. */
@@ -101,10 +108,33 @@ final class TextEncoder {
             parts.words().accept(text, start, end, first, work);
             return;
         }
-        String normalized = normalize(text.substring(start, end), work);
-        // Where marks are in the normalized text is not known; all names of control tokens in it are text then.
-        AddedTokenFinder.Exempt exempt =
-                unmarked.inside(start, end) ? (token, from, to) -> guarded.get(token.id()) : null;
+        String written = text.substring(start, end);
+        String normalized = normalize(written, work);
+        if (!unmarked.inside(start, end)) {
+            normalizedStretch(normalized, null, first, work);
+        } else if (normalized.equals(written)) {
+            normalizedStretch(
+                    normalized,
+                    (token, from, to) -> guarded.get(token.id()) && unmarked.inside(start + from, start + to),
+                    first,
+                    work);
+        } else {
+            // Where marks are in the normalized text is not known: names without are found as they are written.
+            asWritten.cut(
+                    written, (token, from, to) -> unmarked.inside(start + from, start + to), (from, to, token) -> {
+                        if (token != null) {
+                            work.tokens.add(token.id());
+                            return;
+                        }
+                        work.continues |= from > 0;
+                        String part = normalize(written.substring(from, to), work);
+                        normalizedStretch(part, (name, at, until) -> guarded.get(name.id()), first && from == 0, work);
+                    });
+        }
+    }
+
+    private void normalizedStretch(
+            String normalized, AddedTokenFinder.@Nullable Exempt exempt, boolean first, Workspace work) {
         inNormalized.cut(normalized, exempt, (from, to, token) -> {
             if (token != null) {
                 work.tokens.add(token.id());

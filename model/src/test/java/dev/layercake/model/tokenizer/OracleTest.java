@@ -9,7 +9,9 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -38,6 +40,25 @@ class OracleTest {
         return SmallFiles.ALL.stream()
                 .map(json ->
                         DynamicTest.dynamicTest(json.substring(0, Math.min(160, json.length())), () -> compare(json)));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> otherDecoders() {
+        return SmallFiles.DECODERS.stream()
+                .map(json -> DynamicTest.dynamicTest(json.substring(18, 80), () -> {
+                    Tokenizer tokenizer = Tokenizer.of(json);
+                    NativeTokenizer oracle = new NativeTokenizer(json);
+                    Random random = new Random(11);
+                    for (int i = 0; i < TEXTS; i++) {
+                        int[] tokens = random.ints(random.nextInt(12), 0, 28).toArray();
+                        String expected = oracle.decode(tokens, false);
+                        assertThat(tokenizer.decode(tokens, false))
+                                .as(Arrays.toString(tokens))
+                                .isEqualTo(expected);
+                        assertThat(GoldenTokenizerTest.streamed(tokenizer, tokens, false))
+                                .isEqualTo(expected);
+                    }
+                }));
     }
 
     @TestFactory

@@ -34,6 +34,11 @@ final class SmallFiles {
             BYTE_PAIR.formatted("{\"type\":\"Nmt\"}", "null", "false"),
             BYTE_PAIR.formatted(
                     "{\"type\":\"ByteLevel\"}", "{\"type\":\"Digits\",\"individual_digits\":false}", "false"),
+            BYTE_PAIR.formatted("null", "{\"type\":\"UnicodeScripts\"}", "false"),
+            BYTE_PAIR.formatted(
+                    "null",
+                    "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"UnicodeScripts\"},{\"type\":\"Metaspace\",\"replacement\":\"h\",\"prepend_scheme\":\"first\",\"split\":true}]}",
+                    "false"),
             BYTE_PAIR.formatted("{\"type\":\"NFD\"}", "{\"type\":\"WhitespaceSplit\"}", "true"),
             BYTE_PAIR.formatted(
                     "{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}",
@@ -49,6 +54,18 @@ final class SmallFiles {
             BYTE_PAIR.formatted("null", split("[a-z]+(?=e)|(\\\\d\\\\d)+", "Isolated", false), "false"),
             BYTE_PAIR.formatted("null", split("\\\\w+?e", "Contiguous", true), "false"),
             BYTE_PAIR.formatted("null", split("[[:alpha:]]+|\\\\h", "Removed", true), "false"));
+
+    private static final String DECODED = """
+            {"added_tokens":[],"decoder":%s,"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##",\
+            "max_input_chars_per_word":100,"vocab":{"[UNK]":0,"the":1,"##e":2,"##'":3,"'":4,"'s":5,"n't":6,"do":7,"not":8,\
+            "do not":9,".":10,"?":11,"!":12,",":13,"'m":14,"'ve":15,"##s":16,"a</w>":17,"th</w>e":18,"</w>":19,"中":20,"##":21,\
+            "####x":22," ' ' ":23,"'re":24,"</w></w>":25,"re ":26,"## .":27}}}""";
+
+    /** Files with decoders that no golden file has; every number below 28 is a token. */
+    static final List<String> DECODERS = List.of(
+            DECODED.formatted("{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true}"),
+            DECODED.formatted("{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":false}"),
+            DECODED.formatted("{\"type\":\"BPEDecoder\",\"suffix\":\"</w>\"}"));
 
     private SmallFiles() {}
 
