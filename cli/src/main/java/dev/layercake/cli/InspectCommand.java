@@ -2,6 +2,7 @@ package dev.layercake.cli;
 
 import dev.layercake.engine.Bytes;
 import dev.layercake.engine.LanguageModel;
+import dev.layercake.engine.MemoryPlan;
 import dev.layercake.kv.KvLayout;
 import dev.layercake.kv.KvPlan;
 import dev.layercake.kv.policy.KvPolicy;
@@ -66,6 +67,8 @@ final class InspectCommand implements Callable<Integer> {
             int contextLength,
             boolean chatTemplate,
             long kvBytesPerToken,
+            long workingBytes,
+            long jvmBytes,
             List<Cell> kvMemory,
             List<Line> tensors) {}
 
@@ -83,11 +86,14 @@ final class InspectCommand implements Callable<Integer> {
             KvLayout layout = loaded.config()
                     .kvLayout(language.options().keyType(), language.options().valueType());
             List<Integer> lengths = lengths(language.contextTokens());
-            Report report = report(loaded, layout, policies, lengths);
+            // What is the same under every policy, for the longest text.
+            MemoryPlan plan = language.plan(Policies.full(), language.contextTokens(), 0);
+            Report report = report(loaded, layout, policies, lengths, plan);
             if (json) {
                 Json.print(console.out(), report);
             } else {
                 describe(report, layout);
+                describeMemory(report, language.contextTokens());
                 tensors(report);
                 kvTable(report, policies, lengths);
             }
@@ -103,7 +109,8 @@ final class InspectCommand implements Callable<Integer> {
         return lengths;
     }
 
-    private Report report(Model loaded, KvLayout layout, List<KvPolicy> policies, List<Integer> lengths) {
+    private Report report(
+            Model loaded, KvLayout layout, List<KvPolicy> policies, List<Integer> lengths, MemoryPlan memory) {
         ModelConfig config = loaded.config();
         List<Cell> cells = new ArrayList<>();
         for (int length : lengths) {
@@ -128,6 +135,8 @@ final class InspectCommand implements Callable<Integer> {
                 config.contextLength(),
                 loaded.chatTemplate().isPresent(),
                 layout.tokenBytes(),
+                memory.workingBytes(),
+                memory.jvmBytes(),
                 cells,
                 json || tensors ? all(loaded.tensors()) : together(loaded.tensors()));
     }
@@ -148,6 +157,15 @@ final class InspectCommand implements Callable<Integer> {
                 "KV a token",
                 Bars.number(report.kvBytesPerToken()) + " bytes (" + layout.keyType() + " keys, " + layout.valueType()
                         + " values)");
+    }
+
+    /** What a process holds beside weights and KV memory. */
+    private void describeMemory(Report report, int contextTokens) {
+        say(
+                "working memory",
+                Bytes.text(report.workingBytes()) + " while " + Bars.number(contextTokens)
+                        + " tokens are read under full");
+        say("Java VM", "about " + Bytes.text(report.jvmBytes()) + " (heap, classes, compiled code and its compilers)");
     }
 
     private void say(String label, String value) {

@@ -265,12 +265,16 @@ final class CommandLineTest {
                         String.format(Locale.ROOT, "%,d bytes", kvBytes),
                         "model.layers.*.mlp.up_proj.weight",
                         "        2K",
+                        "working memory",
+                        "Java VM         about",
                         "cake 1,024")
                 .as("a table that ends with what the model was made for")
                 .doesNotContain("   4K");
         JsonNode report = json(Map.of(), "inspect", "-m", CRUMB, "--json", "--kv", "full");
         assertThat(report.get("layers").intValue()).isEqualTo(layers);
         assertThat(report.get("kv_memory").size()).isEqualTo(1);
+        assertThat(report.get("jvm_bytes").longValue()).isBetween(32L << 20, 2048L << 20);
+        assertThat(report.get("working_bytes").longValue()).isPositive();
         assertThat(report.get("kv_memory").get(0).get("kept_bytes").longValue()).isEqualTo(2048 * kvBytes);
         JsonNode beyond =
                 json(Map.of(), "inspect", "-m", CRUMB, "--json", "--kv", "full", "-c", "10000", "--beyond-context");
