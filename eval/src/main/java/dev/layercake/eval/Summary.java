@@ -101,10 +101,13 @@ public record Summary(
      * @param samples that both answered
      */
     public record Difference(double mean, ShareInterval interval, int samples) {
-        /** Whether 0 lies outside of the interval. */
+        /** Of fewer questions even a unanimous difference may be chance: one of five is seen once in sixteen times. */
+        private static final int FEWEST = 6;
+
+        /** Whether 0 lies outside of the interval, and the questions are enough to say so. */
         @JsonIgnore
         public boolean isSure() {
-            return interval.low() > 0 || interval.high() < 0;
+            return samples >= FEWEST && (interval.low() > 0 || interval.high() < 0);
         }
     }
 

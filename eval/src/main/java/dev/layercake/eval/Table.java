@@ -59,7 +59,8 @@ public final class Table {
                 "KV: memory at the end against that of full, in whole pages; 95 %: where the true share lies; n: answers.");
         if (summary.rows().stream().anyMatch(row -> row.difference() != null)) {
             lines.add("difference: to " + summary.baseline()
-                    + " on the same questions, and where the true one lies (paired bootstrap); * if not at 0.");
+                    + " on the same questions, and where the true one lies (paired bootstrap); * if not at 0, of six"
+                    + " questions or more.");
         }
         if (summary.hasAnswersInWindows()) {
             lines.add(

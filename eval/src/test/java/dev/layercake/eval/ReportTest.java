@@ -55,6 +55,9 @@ final class ReportTest {
         assertThat(small.isSure()).isTrue();
         assertThat(Table.lines(summary).get(2)).contains("-50%").endsWith("*");
         assertThat(summary.doubt()).isEmpty();
+        ShareInterval worse = new ShareInterval(-1, -1);
+        assertThat(new Summary.Difference(-1, worse, 5).isSure()).isFalse();
+        assertThat(new Summary.Difference(-1, worse, 6).isSure()).isTrue();
     }
 
     @Test
