@@ -1,6 +1,5 @@
 package dev.layercake.cli;
 
-import dev.layercake.eval.PromptEncoder;
 import dev.layercake.eval.suite.BabiLongSuite;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -38,12 +37,6 @@ final class EvalBabiLongCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        BabiLongSuite questions = new BabiLongSuite(suite.options(data));
-        return new EvalRun(console, model, who)
-                .run(
-                        suite.compression(),
-                        false,
-                        language ->
-                                questions.evaluation(new PromptEncoder(language.model()), language.contextTokens()));
+        return new EvalRun(console, model, who).run(suite.compression(), new BabiLongSuite(suite.options(data)));
     }
 }

@@ -1,6 +1,5 @@
 package dev.layercake.cli;
 
-import dev.layercake.eval.PromptEncoder;
 import dev.layercake.eval.suite.QuestionFile;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -36,12 +35,6 @@ final class EvalFileCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        QuestionFile questions = new QuestionFile(suite.options(data));
-        return new EvalRun(console, model, who)
-                .run(
-                        suite.compression(),
-                        false,
-                        language ->
-                                questions.evaluation(new PromptEncoder(language.model()), language.contextTokens()));
+        return new EvalRun(console, model, who).run(suite.compression(), new QuestionFile(suite.options(data)));
     }
 }

@@ -1,6 +1,5 @@
 package dev.layercake.cli;
 
-import dev.layercake.eval.PromptEncoder;
 import dev.layercake.eval.suite.LongBenchSuite;
 import dev.layercake.eval.suite.LongBenchSuite.Protocol;
 import dev.layercake.kernels.LayercakeException;
@@ -50,13 +49,8 @@ final class EvalLongBenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        LongBenchSuite questions = new LongBenchSuite(suite.options(data), protocol());
         return new EvalRun(console, model, who)
-                .run(
-                        suite.compression(),
-                        false,
-                        language ->
-                                questions.evaluation(new PromptEncoder(language.model()), language.contextTokens()));
+                .run(suite.compression(), new LongBenchSuite(suite.options(data), protocol()));
     }
 
     private Protocol protocol() {

@@ -1,6 +1,5 @@
 package dev.layercake.cli;
 
-import dev.layercake.eval.PromptEncoder;
 import dev.layercake.eval.suite.LongBenchV2Suite;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -40,12 +39,6 @@ final class EvalLongBenchV2Command implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        LongBenchV2Suite questions = new LongBenchV2Suite(suite.options(data));
-        return new EvalRun(console, model, who)
-                .run(
-                        suite.compression(),
-                        false,
-                        language ->
-                                questions.evaluation(new PromptEncoder(language.model()), language.contextTokens()));
+        return new EvalRun(console, model, who).run(suite.compression(), new LongBenchV2Suite(suite.options(data)));
     }
 }

@@ -13,6 +13,7 @@ import dev.layercake.eval.Runner;
 import dev.layercake.eval.Summary;
 import dev.layercake.eval.SyntheticTasks;
 import dev.layercake.eval.Table;
+import dev.layercake.eval.suite.Suite;
 import dev.layercake.kernels.LayercakeException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,6 +46,14 @@ final class EvalRun {
             boolean bundled = language.model().name().equals(Installation.BUNDLED);
             return make.apply(new SyntheticTasks(new PromptEncoder(language.model()), options.tasks(bundled)));
         });
+    }
+
+    /** A published suite, or the user's own questions. */
+    int run(Runner.Compression compression, Suite suite) {
+        return run(
+                compression,
+                false,
+                language -> suite.evaluation(new PromptEncoder(language.model()), language.contextTokens()));
     }
 
     static void requireLength(int length, LanguageModel language) {

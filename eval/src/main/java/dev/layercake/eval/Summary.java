@@ -67,11 +67,7 @@ public record Summary(
             List<double[]> scores = columns.stream()
                     .map(column -> column.stream().mapToDouble(Outcome::score).toArray())
                     .toList();
-            double mean = scores.stream()
-                    .mapToDouble(column -> Arrays.stream(column).average().orElse(0))
-                    .average()
-                    .orElse(0);
-            return new Tally(all.samples, all.correct, mean, true, interval(scores, all.correct, true));
+            return new Tally(all.samples, all.correct, meanOfMeans(scores), true, interval(scores, all.correct, true));
         }
 
         /** Right or wrong answers have the interval that is good for few of them, unless columns of different sizes count alike. */
@@ -231,12 +227,16 @@ public record Summary(
         List<double[]> groups = byColumn.values().stream()
                 .map(values -> values.stream().mapToDouble(Double::doubleValue).toArray())
                 .toList();
-        double mean = groups.stream()
+        int samples = groups.stream().mapToInt(group -> group.length).sum();
+        return new Difference(meanOfMeans(groups), ShareInterval.bootstrap(groups), samples);
+    }
+
+    /** Each group counts the same. */
+    private static double meanOfMeans(List<double[]> groups) {
+        return groups.stream()
                 .mapToDouble(group -> Arrays.stream(group).average().orElse(0))
                 .average()
                 .orElse(0);
-        int samples = groups.stream().mapToInt(group -> group.length).sum();
-        return new Difference(mean, ShareInterval.bootstrap(groups), samples);
     }
 
     private static double scored(Outcome outcome, Evaluation.View view) {

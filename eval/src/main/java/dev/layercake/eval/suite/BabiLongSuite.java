@@ -6,9 +6,6 @@ import dev.layercake.eval.PromptEncoder;
 import dev.layercake.eval.Sample;
 import dev.layercake.eval.metric.BabiLong;
 import dev.layercake.kernels.LayercakeException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -17,7 +14,6 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
 /**
  * BABILong (Kuratov et al., 2024): questions about facts that are strewn into novels. It reads {@code {qaN}/{length}.json} or {@code
@@ -71,7 +67,7 @@ public final class BabiLongSuite implements Suite {
         List<Sample> samples = new ArrayList<>();
         SequencedMap<String, String> setup = new LinkedHashMap<>();
         setup.put("evaluation", "babilong");
-        for (Path file : files()) {
+        for (Path file : Rows.tree(options.data(), ".json", ".jsonl")) {
             String own = Rows.name(file);
             String above =
                     String.valueOf(file.toAbsolutePath().resolveSibling("").getFileName());
@@ -92,17 +88,6 @@ public final class BabiLongSuite implements Suite {
                     + ": put {qaN}/{length}.json there, from huggingface.co/datasets/RMT-team/babilong.");
         }
         return new Evaluation("babilong", samples, setup, Evaluation.View.table("length"));
-    }
-
-    private List<Path> files() {
-        try (Stream<Path> tree = Files.walk(options.data(), 2)) {
-            return tree.filter(path ->
-                            path.toString().endsWith(".json") || path.toString().endsWith(".jsonl"))
-                    .sorted()
-                    .toList();
-        } catch (IOException | UncheckedIOException e) {
-            throw LayercakeException.badInput("The folder " + options.data() + " cannot be read; check --data.", e);
-        }
     }
 
     private static Sample sample(Rows rows, int row, String task, String length, List<String> labels) {

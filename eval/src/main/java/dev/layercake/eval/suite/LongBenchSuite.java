@@ -18,7 +18,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -199,12 +198,7 @@ public final class LongBenchSuite implements Suite {
 
     private JsonNode prompts(Path data) {
         if (prompts == null) {
-            Path file = Stream.of("", "config/", "../", "../config/")
-                    .map(place -> data.toAbsolutePath()
-                            .resolveSibling(place + PROMPTS)
-                            .normalize())
-                    .filter(Files::isRegularFile)
-                    .findFirst()
+            Path file = Rows.beside(data, PROMPTS, "", "config/", "../", "../config/")
                     .orElseThrow(() -> LayercakeException.badInput("The official prompts are missing: put " + PROMPTS
                             + " from github.com/THUDM/LongBench (LongBench/config) beside " + data + "."));
             try {

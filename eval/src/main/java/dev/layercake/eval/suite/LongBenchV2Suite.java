@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import java.util.stream.Stream;
 
 /**
  * LongBench v2 (Bai et al., 2024): multiple choice about texts of 8,000 to 2 million words. It reads the published {@code data.json}
@@ -86,11 +85,7 @@ public final class LongBenchV2Suite implements Suite {
     }
 
     private static String template(Path data) {
-        Path file = Stream.of("", "prompts/", "../prompts/")
-                .map(place ->
-                        data.toAbsolutePath().resolveSibling(place + PROMPT).normalize())
-                .filter(Files::isRegularFile)
-                .findFirst()
+        Path file = Rows.beside(data, PROMPT, "", "prompts/", "../prompts/")
                 .orElseThrow(() -> LayercakeException.badInput("The official prompt is missing: put " + PROMPT
                         + " from github.com/THUDM/LongBench (prompts) beside " + data + "."));
         try {

@@ -2,6 +2,7 @@ package dev.layercake.eval.suite;
 
 import dev.layercake.kernels.LayercakeException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -114,6 +115,25 @@ record Rows(Path file, List<JsonNode> list, String digest) {
         } catch (IOException e) {
             throw LayercakeException.badInput("The folder " + path + " cannot be read; check --data.", e);
         }
+    }
+
+    /** The files with some endings in a folder and its folders, by path. */
+    static List<Path> tree(Path folder, String... endings) {
+        try (Stream<Path> tree = Files.walk(folder, 2)) {
+            return tree.filter(path -> Stream.of(endings).anyMatch(path.toString()::endsWith))
+                    .sorted()
+                    .toList();
+        } catch (IOException | UncheckedIOException e) {
+            throw LayercakeException.badInput("The folder " + folder + " cannot be read; check --data.", e);
+        }
+    }
+
+    /** An official file that lies beside the data, at the first of some places seen from there. */
+    static Optional<Path> beside(Path data, String name, String... places) {
+        return Stream.of(places)
+                .map(place -> data.toAbsolutePath().resolveSibling(place + name).normalize())
+                .filter(Files::isRegularFile)
+                .findFirst();
     }
 
     /** A file's name without its last ending. */

@@ -8,8 +8,6 @@ import dev.layercake.eval.metric.Ruler;
 import dev.layercake.eval.metric.Ruler.Cleaning;
 import dev.layercake.eval.metric.Ruler.Match;
 import dev.layercake.kernels.LayercakeException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,7 +17,6 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
 /**
  * RULER (Hsieh et al., 2024) from its official files: {@code DIR/{task}/validation.jsonl} as {@code prepare.py} writes them, any
@@ -74,16 +71,7 @@ public final class RulerSuite implements Suite {
     }
 
     private List<Path> files() {
-        if (!Files.isDirectory(options.data())) {
-            return Rows.files(options.data());
-        }
-        try (Stream<Path> tree = Files.walk(options.data(), 2)) {
-            return tree.filter(path -> path.toString().endsWith(".jsonl"))
-                    .sorted()
-                    .toList();
-        } catch (IOException | UncheckedIOException e) {
-            throw LayercakeException.badInput("The folder " + options.data() + " cannot be read; check --data.", e);
-        }
+        return Files.isDirectory(options.data()) ? Rows.tree(options.data(), ".jsonl") : Rows.files(options.data());
     }
 
     /** The task in a name such as "niah_multikey_3_4096"; empty if it names none. */
